@@ -1,0 +1,124 @@
+//! What the user asked of `convolve`; plain data with the defaults.
+
+use crate::io::InputSpec;
+use crate::kernels::window::Boundary;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How NaN cells take part (spec convolve 1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NanRule {
+    /// As the peer: NaN spreads over the kernel's full rectangle.
+    #[default]
+    Propagate,
+    /// NaN spreads over the non-zero weights only (scipy's behaviour).
+    Footprint,
+    /// NaN cells are left out and the weights of the others rescaled:
+    /// sum of k x over valid cells / sum of k over valid cells.
+    Ignore,
+}
+
+/// Working and output type (spec convolve 1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DtypeChoice {
+    /// float64 stays, all else becomes float32.
+    #[default]
+    Auto,
+    /// float32 whatever the input.
+    F32,
+    /// float64 whatever the input.
+    F64,
+}
+
+/// A way to compute a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Every tap, register-blocked.
+    Direct,
+    /// A column pass and a row pass (rank-1 kernels).
+    Separable,
+    /// Sums of runs of equal weights (flat kernels).
+    Runs,
+    /// Overlap-save FFT tiles, each behind an accuracy gate.
+    Fft,
+}
+
+/// One of the focal statistics, in the peer's default order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Statistic {
+    Mean,
+    Max,
+    Min,
+    Range,
+    Std,
+    Var,
+    Sum,
+    Variety,
+}
+
+/// Which of the four jobs of the command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Weighted window sums.
+    Convolve,
+    /// Statistics of the cells under a 0/1 mask, in the order asked.
+    Stats(Vec<Statistic>),
+    /// Getis-Ord Gi* classes and z-scores.
+    Hotspots,
+    /// Repeated 3x3 mean of the non-NaN cells.
+    Mean {
+        /// How many times.
+        passes: u32,
+        /// Centre values that are copied instead of averaged (NaN may be among them).
+        exclude: Vec<f64>,
+    },
+}
+
+/// Everything `convolve` was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Raster file and perhaps a dataset in it.
+    pub input: InputSpec,
+    /// Output file; the extension names the format.
+    pub output: PathBuf,
+    /// Which job.
+    pub task: Task,
+    /// Kernel as typed: a file, a generator such as `circle:3km`, a preset, or inline rows. None for the focal mean.
+    pub kernel: Option<String>,
+    /// What stands outside the raster.
+    pub boundary: Boundary,
+    /// Divide the kernel by its sum.
+    pub normalize: bool,
+    /// Flip the kernel about both axes: true convolution instead of correlation.
+    pub flip: bool,
+    /// What NaN cells do.
+    pub nan: NanRule,
+    /// Working and output type.
+    pub dtype: DtypeChoice,
+    /// The peer's exact order of operations: equal bits.
+    pub exact: bool,
+    /// float32 sums within a kernel row; float32 rasters only.
+    pub fast: bool,
+    /// A forced algorithm; None lets the plan choose.
+    pub algorithm: Option<Algorithm>,
+    /// Cell size (x, y) in map units; None takes the file's.
+    pub cell_size: Option<(f64, f64)>,
+    /// Do not turn declared nodata values into NaN and do not unpack.
+    pub raw: bool,
+    /// Names of the two raster axes (y, x) where they are not the last two.
+    pub dims: Option<(String, String)>,
+    /// Picture of input and result side by side (.svg or .png).
+    pub plot: Option<PathBuf>,
+    /// Deflate level 1..9 of the output (HDF5 and netCDF); None copies the input's choice.
+    pub compress: Option<u32>,
+    /// Strip height for tests, rows; None lets the plan choose by memory.
+    pub strip_rows: Option<u64>,
+    /// The `history` line of the output: command and the options that matter to its values.
+    pub history: String,
+}

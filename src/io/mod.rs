@@ -1,0 +1,235 @@
+//! Files behind one small pair of traits.
+//!
+//! [`Container`] reads (list, attributes, datasets), [`Dataset`] reads blocks of one array,
+//! [`Writer`] creates datasets, appends rows, sets attributes and finishes by rename. Nothing
+//! outside this folder knows a file format; [`open`] and [`create`] choose by content and
+//! extension. [`memory`] holds the same traits over arrays, for tests, benches and library users.
+
+pub mod atomic;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+pub mod memory;
+#[cfg(feature = "hdf5")]
+pub mod netcdf;
+pub mod npy;
+pub mod npz;
+pub mod spec;
+
+use crate::array::{ByteOrder, Dtype};
+use crate::error::Result;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use spec::InputSpec;
+
+/// Formats that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One array, numpy's own format.
+    Npy,
+    /// A zip archive of `.npy` members.
+    Npz,
+    /// Hierarchical Data Format 5.
+    Hdf5,
+    /// HDF5 with the netCDF-4 conventions.
+    Netcdf4,
+    /// Arrays in memory.
+    Memory,
+}
+
+/// What a dataset holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredType {
+    /// Numbers that [`crate::array`] converts.
+    Number(Dtype, ByteOrder),
+    /// Truth values, one byte each, 0 or 1 (numpy bool, h5py's boolean enum).
+    Bool,
+    /// Text, fixed or variable length: [`Dataset::read_text`].
+    Text,
+    /// References to other objects: [`Dataset::read_references`].
+    Reference,
+    /// Anything else (complex, compound, opaque...), by a name fit for a message.
+    Other(String),
+}
+
+/// Shape, type and storage of one dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatasetInfo {
+    /// Path inside the file, with a leading `/` (`/group/data`); the member name for NPZ; empty for NPY.
+    pub path: String,
+    /// Lengths of the axes, slowest first, as a C-order reader sees them.
+    pub shape: Vec<u64>,
+    /// Element type and byte order as stored.
+    pub stored: StoredType,
+    /// True where the file stores Fortran order; blocks are delivered in C order all the same.
+    pub fortran: bool,
+    /// Chunk shape where the storage is chunked.
+    pub chunks: Option<Vec<u64>>,
+    /// Compression level where the dataset uses deflate (0 when the level is not recorded).
+    pub deflate: Option<u32>,
+    /// True where the bytes are shuffled before compression.
+    pub shuffle: bool,
+    /// Length of the first axis is unlimited.
+    pub unlimited: bool,
+}
+
+/// A node of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// A group by its path; the root is `/`.
+    Group(String),
+    /// A dataset.
+    Dataset(DatasetInfo),
+    /// A link that leads nowhere here (external file, dangling): its path and where it points.
+    Link(String, String),
+}
+
+/// Value of an attribute. Arrays are flat in C order; `shape` of [`Attribute`] tells the form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttributeValue {
+    /// Integers of any signed width.
+    Int(Vec<i64>, Dtype),
+    /// Integers of any unsigned width.
+    Uint(Vec<u64>, Dtype),
+    /// Floating point of any width.
+    Float(Vec<f64>, Dtype),
+    /// Truth values.
+    Bool(Vec<bool>),
+    /// Text as bytes (not necessarily UTF-8), fixed or variable length in the file.
+    Text(Vec<Vec<u8>>),
+    /// Paths of the objects referred to.
+    Reference(Vec<String>),
+    /// No value (null data space).
+    Empty,
+    /// A type we do not read, named for a message.
+    Unsupported(String),
+}
+
+/// A named value on a group or dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// Its name.
+    pub name: String,
+    /// Empty for a scalar.
+    pub shape: Vec<u64>,
+    /// Its value.
+    pub value: AttributeValue,
+}
+
+/// A rectangular part of a dataset: `start[i] .. start[i] + count[i]` on each axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// First index on each axis.
+    pub start: Vec<u64>,
+    /// Number of indices on each axis.
+    pub count: Vec<u64>,
+}
+
+/// A file open for reading.
+pub trait Container: Send + Sync {
+    /// Where it lies.
+    fn path(&self) -> &Path;
+    /// Which format it is.
+    fn format(&self) -> Format;
+    /// Every group, dataset and dead link, parents before children, in the file's order of names.
+    fn list(&self) -> Result<Vec<Entry>>;
+    /// All attributes of a group (`/` is the root) or dataset.
+    fn attributes(&self, path: &str) -> Result<Vec<Attribute>>;
+    /// One dataset.
+    fn dataset(&self, path: &str) -> Result<Arc<dyn Dataset>>;
+    /// For each axis of `path` the datasets attached as its dimension scales (HDF5); empty
+    /// where the format has none.
+    fn dimension_scales(&self, _path: &str) -> Result<Vec<Vec<String>>> {
+        Ok(Vec::new())
+    }
+}
+
+/// One array of a file, readable block by block from several threads at once.
+pub trait Dataset: Send + Sync {
+    /// Shape, type and storage.
+    fn info(&self) -> &DatasetInfo;
+
+    /// Reads `block` into `out` as stored elements (stored byte order, C order).
+    ///
+    /// Decompression runs in parallel on the rayon pool the caller is in. `out` has exactly
+    /// the block's size in bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read, is truncated, or a chunk does not decode; the message names
+    /// file, dataset and chunk.
+    fn read_block(&self, block: &Block, out: &mut [u8]) -> Result<()>;
+
+    /// Like [`Dataset::read_block`], but lends the bytes: from the memory map where the storage
+    /// permits, otherwise from `scratch`.
+    fn with_block(
+        &self,
+        block: &Block,
+        scratch: &mut Vec<u8>,
+        use_bytes: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        scratch.clear();
+        scratch.resize(block_bytes(self.info(), block), 0);
+        self.read_block(block, scratch)?;
+        use_bytes(scratch)
+    }
+
+    /// All elements of a text dataset as bytes.
+    fn read_text(&self) -> Result<Vec<Vec<u8>>>;
+
+    /// Paths that the elements of a reference dataset point to.
+    fn read_references(&self) -> Result<Vec<String>>;
+
+    /// The value of never-written cells, as one stored element, where the file defines it.
+    fn fill_value(&self) -> Option<Vec<u8>>;
+}
+
+/// How a new dataset is laid out. Rows along the first axis arrive by [`Writer::append`].
+#[derive(Debug, Clone)]
+pub struct DatasetSpec {
+    /// Path inside the file (ignored by NPY; member name for NPZ). Missing groups are made.
+    pub path: String,
+    /// Final shape; the writer checks that all rows arrived.
+    pub shape: Vec<u64>,
+    /// Element type; written little-endian.
+    pub dtype: Dtype,
+    /// Chunk shape; `None` leaves it contiguous where the format can.
+    pub chunks: Option<Vec<u64>>,
+    /// Deflate level 1..9 with shuffle, or none.
+    pub deflate: Option<u32>,
+    /// Fill value as one little-endian element.
+    pub fill: Option<Vec<u8>>,
+}
+
+/// Handle of a dataset under construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DatasetId(pub usize);
+
+/// A file under construction, beside its final name until [`Writer::finish`].
+///
+/// Dropping a writer without finishing removes what was written.
+pub trait Writer: Send {
+    /// Makes a dataset.
+    fn create(&mut self, spec: &DatasetSpec) -> Result<DatasetId>;
+    /// Appends elements (little-endian, C order). Whole rows of the first axis are not needed,
+    /// but writers are fastest with them.
+    fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()>;
+    /// Makes a text dataset (scalar when `shape` is empty).
+    fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;
+    /// Makes a group (and its parents).
+    fn create_group(&mut self, path: &str) -> Result<()>;
+    /// Sets an attribute on a group (`/` is the root) or dataset.
+    fn set_attribute(&mut self, path: &str, attribute: &Attribute) -> Result<()>;
+    /// Declares `scale` a dimension scale named `name` and attaches it to `axis` of `dataset`.
+    fn attach_scale(&mut self, dataset: &str, axis: usize, scale: &str) -> Result<()>;
+    /// Closes, syncs and renames into place; checks that every dataset is complete.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// Size in bytes of `block` as stored.
+pub fn block_bytes(info: &DatasetInfo, block: &Block) -> usize {
+    let element = match &info.stored {
+        StoredType::Number(dtype, _) => dtype.size(),
+        _ => 1,
+    };
+    block.count.iter().map(|&n| n as usize).product::<usize>() * element
+}

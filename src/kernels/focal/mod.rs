@@ -1,0 +1,1 @@
+//! Weighted window sums.

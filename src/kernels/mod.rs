@@ -1,0 +1,8 @@
+//! Numerical kernels: slices in, slices out.
+//!
+//! A kernel is single-threaded over what it is given, owns no file, clock, log or thread pool.
+//! Each has a plain scalar definition and, where it pays, one lane-generic SIMD body that is
+//! instantiated per instruction set ([`crate::backend::CpuLevel`]).
+
+pub mod focal;
+pub mod window;

@@ -1,0 +1,59 @@
+//! Chunks: which items of the work a buffer holds.
+
+/// A run of consecutive items (rows of one plane, epochs, time bins) treated together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Position in the sequence of chunks, from 0.
+    pub index: u64,
+    /// Which plane, block or file the items belong to, from 0.
+    pub plane: u64,
+    /// First item.
+    pub start: u64,
+    /// One past the last item.
+    pub end: u64,
+}
+
+impl Chunk {
+    /// Number of items.
+    pub fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// True for no items.
+    pub fn is_empty(&self) -> bool {
+        self.end == self.start
+    }
+}
+
+/// Splits `planes` planes of `items` items into chunks of at most `length` items; chunk borders
+/// fall on multiples of `length`, and no chunk spans two planes.
+pub fn split(planes: u64, items: u64, length: u64) -> impl Iterator<Item = Chunk> {
+    let length = length.max(1);
+    let per_plane = items.div_ceil(length);
+    (0..planes * per_plane).map(move |index| {
+        let (plane, part) = (index / per_plane, index % per_plane);
+        let start = part * length;
+        Chunk { index, plane, start, end: items.min(start + length) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn chunks_cover_every_item_once_in_order(planes in 0u64..4, items in 0u64..40, length in 0u64..50) {
+            let mut expected = (0..planes).flat_map(|p| (0..items).map(move |i| (p, i)));
+            for (position, chunk) in split(planes, items, length).enumerate() {
+                prop_assert_eq!(chunk.index, position as u64);
+                prop_assert!(!chunk.is_empty());
+                for item in chunk.start..chunk.end {
+                    prop_assert_eq!(expected.next(), Some((chunk.plane, item)));
+                }
+            }
+            prop_assert_eq!(expected.next(), None);
+        }
+    }
+}
