@@ -40,7 +40,7 @@ impl<B> Conveyor<B> {
 /// Runs every chunk through `source`, `pass` and `sink`.
 ///
 /// Reading and computing both happen inside `pool`, so that decompression and arithmetic share
-/// the same workers. Times go to the stages `read`, `compute` and `write` of `recorder`, which
+/// the same workers. A pass adds the CPU time of its shares by [`Recorder::share`]. Times go to the stages `read`, `compute` and `write` of `recorder`, which
 /// also learns of every finished chunk's items.
 ///
 /// # Errors
@@ -72,7 +72,9 @@ where
                 if recorder.is_cancelled() {
                     return Err(Error::Interrupted);
                 }
-                recorder.time_parallel("read", || pool.install(|| source.read(&chunk, &mut buffer)))?;
+                recorder.time("read", || {
+                    pool.install(|| recorder.share("read", || source.read(&chunk, &mut buffer)))
+                })?;
                 if to_pass.send((chunk, buffer)).is_err() {
                     break;
                 }
@@ -90,9 +92,7 @@ where
         let computed = (|| -> Result<()> {
             for (chunk, mut buffer) in from_source {
                 let Ok(mut out) = output_empty.recv() else { break };
-                recorder.time_parallel("compute", || {
-                    pool.install(|| pass.process(&chunk, &mut buffer, &mut out))
-                })?;
+                recorder.time("compute", || pool.install(|| pass.process(&chunk, &mut buffer, &mut out)))?;
                 let _ = input_back.send(buffer);
                 if to_sink.send((chunk, out)).is_err() {
                     break;
