@@ -39,10 +39,9 @@ fn file(case: &Value, key: &str) -> std::path::PathBuf {
 fn convolve(input: &Path, output: &Path, flags: &[&str]) -> Option<String> {
     let mut command = nissl(&["convolve", "-q", "--progress", "none"]);
     done(command.arg(input).arg("-o").arg(output).args(flags));
-    let report = std::fs::read_to_string(output.with_file_name(format!(
-        "{}.report.json",
-        output.file_name().unwrap().to_string_lossy()
-    )))
+    let report = std::fs::read_to_string(
+        output.with_file_name(format!("{}.report.json", output.file_name().unwrap().to_string_lossy())),
+    )
     .unwrap();
     let report: Value = serde_json::from_str(&report).unwrap();
     report["plan"]["algorithm"]["name"].as_str().map(str::to_owned)
@@ -114,7 +113,8 @@ fn all_97_cases_in_all_4_modes_are_within_tolerance_by_default() {
             let name = format!("{}_{mode}", text(case, "id"));
             let output = folder.path().join(format!("{name}.npy"));
             let algorithm =
-                convolve(&input, &output, &["--kernel", kernel.to_str().unwrap(), "--boundary", mode]).unwrap();
+                convolve(&input, &output, &["--kernel", kernel.to_str().unwrap(), "--boundary", mode])
+                    .unwrap();
             let expected = expected.part(index);
             let s = magnitudes(&raster, &weights, *boundary);
             let n = weights.values.len() as f64;
@@ -126,7 +126,8 @@ fn all_97_cases_in_all_4_modes_are_within_tolerance_by_default() {
             };
             assert_close(&format!("{name} ({algorithm})"), &read(&output, ""), &expected, |at| {
                 let t1 = (4.0 * n.sqrt() + 8.0) * UNIT * s[at] + n * 5e-324;
-                let narrowing = f64::from(f32::EPSILON) * expected.values[at].abs() + f64::from(f32::from_bits(1));
+                let narrowing =
+                    f64::from(f32::EPSILON) * expected.values[at].abs() + f64::from(f32::from_bits(1));
                 let products = if rounded { s[at] / (1u64 << 24) as f64 + n * 2f64.powi(-150) } else { 0.0 };
                 t1 + fft + if narrow { narrowing + products } else { 0.0 }
             });
@@ -236,7 +237,8 @@ fn the_large_closed_form_rasters_have_the_reference_checksum() {
     use sha2::{Digest, Sha256};
     let folder = tempfile::tempdir().unwrap();
     for case in cases("large") {
-        let side = |key: &str| case[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
+        let side =
+            |key: &str| case[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
         let (shape, kernel_shape): (Vec<usize>, Vec<usize>) = (side("shape"), side("kernel_shape"));
         let seed = case["seed"].as_u64().unwrap();
         let values = splitmix(seed, shape.iter().product()).map(|u| u * 2000.0 - 400.0);
@@ -252,7 +254,11 @@ fn the_large_closed_form_rasters_have_the_reference_checksum() {
         write_npy(&kernel, "<f8", &kernel_shape, &weights.flat_map(f64::to_le_bytes).collect::<Vec<u8>>());
         for (mode, _) in MODES {
             let output = folder.path().join(format!("{mode}.npy"));
-            convolve(&input, &output, &["--exact", "--force", "--kernel", kernel.to_str().unwrap(), "--boundary", mode]);
+            convolve(
+                &input,
+                &output,
+                &["--exact", "--force", "--kernel", kernel.to_str().unwrap(), "--boundary", mode],
+            );
             let mut result = std::fs::read(&output).unwrap().split_off(128);
             for nan in result.chunks_exact_mut(if narrow { 4 } else { 8 }) {
                 canonical_nan(nan);
