@@ -5,6 +5,9 @@
 //! numerics: correlation as `xarray-spatial` 0.10.20 defines it (spec convolve).
 
 pub mod budget;
+pub mod cell_size;
+pub mod footprint;
+pub mod kernel_spec;
 pub mod options;
 pub mod sink;
 
