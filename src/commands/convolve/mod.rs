@@ -6,4 +6,6 @@
 
 pub mod options;
 
+pub use crate::io::InputSpec;
+pub use crate::kernels::window::Boundary;
 pub use options::Options;
