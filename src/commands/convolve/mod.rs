@@ -4,7 +4,9 @@
 //! on its own. Output: the same axes (`--stat` puts an axis of statistics before y). Method and
 //! numerics: correlation as `xarray-spatial` 0.10.20 defines it (spec convolve).
 
+pub mod budget;
 pub mod options;
+pub mod sink;
 
 pub use crate::io::InputSpec;
 pub use crate::kernels::window::Boundary;
