@@ -11,4 +11,6 @@ pub mod kernel_spec;
 pub mod options;
 pub mod sink;
 
+pub use crate::io::InputSpec;
+pub use crate::kernels::window::Boundary;
 pub use options::Options;
