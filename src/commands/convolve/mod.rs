@@ -5,7 +5,12 @@
 //! numerics: correlation as `xarray-spatial` 0.10.20 defines it (spec convolve).
 
 pub mod budget;
+pub mod cell_size;
+pub mod footprint;
+pub mod kernel_spec;
 pub mod options;
 pub mod sink;
 
+pub use crate::io::InputSpec;
+pub use crate::kernels::window::Boundary;
 pub use options::Options;

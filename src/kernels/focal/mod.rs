@@ -1,1 +1,5 @@
 //! Weighted window sums.
+
+pub mod weights;
+
+pub use weights::{KernelType, Weights};

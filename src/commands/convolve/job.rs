@@ -1,0 +1,205 @@
+//! The four jobs of the command behind one face: what each needs, costs and is called.
+
+use super::options::{Options, Statistic, Task};
+use super::plan::AlgorithmPlan;
+use crate::array::WorkType;
+use crate::commands::Context;
+use crate::error::{Error, Result};
+use crate::kernels::focal::{Focal, Method, NanRule, Request, Weights, choose};
+use crate::kernels::focal_stats::Mask;
+
+/// Rows of a block where the method has no block grid of its own.
+const FREE_BLOCK_ROWS: usize = 32;
+
+/// A job with its tables.
+pub enum Job {
+    /// Weighted window sums.
+    Convolve(Focal),
+    /// Statistics of the cells under a mask.
+    Stats {
+        /// The cells that count.
+        mask: Mask,
+        /// Which statistics, in output order.
+        statistics: Vec<Statistic>,
+    },
+    /// Gi*: the kernel, and its weights squared.
+    Hotspots {
+        /// The kernel.
+        plain: Focal,
+        /// Its weights squared.
+        squared: Focal,
+    },
+    /// Repeated 3x3 mean.
+    Mean {
+        /// How many times.
+        passes: u32,
+        /// Centre values that are copied.
+        exclude: Vec<f64>,
+    },
+}
+
+impl Job {
+    /// Chooses and prepares the arithmetic for planes of `shape` = (rows, columns).
+    ///
+    /// # Errors
+    /// Wishes that exclude each other, or a kernel that the job cannot use.
+    pub fn prepare(
+        options: &Options,
+        weights: Option<Weights>,
+        shape: (usize, usize),
+        work: WorkType,
+        context: &Context,
+    ) -> Result<Job> {
+        let request =
+            Request { algorithm: options.algorithm, exact: options.exact, fast: options.fast, nan: options.nan };
+        let kernel = || {
+            weights.as_ref().ok_or_else(|| {
+                Error::usage("--kernel is missing; give a file, a generator such as circle:3 or rows \"0 1 0; 1 1 1; 0 1 0\"")
+            })
+        };
+        if options.nan != NanRule::Propagate && options.task != Task::Convolve {
+            return Err(Error::usage(
+                "--nan applies to convolutions; statistics, hot spots and the focal mean leave NaN cells out as they are defined",
+            ));
+        }
+        let focal = |weights: &Weights, work| {
+            choose(weights, shape, work, &request).map(|recipe| Focal::new(weights, recipe, context.level))
+        };
+        match &options.task {
+            Task::Convolve => Ok(Job::Convolve(focal(kernel()?, work)?)),
+            Task::Stats(statistics) => {
+                Ok(Job::Stats { mask: Mask::from_weights(kernel()?)?, statistics: statistics.clone() })
+            }
+            Task::Hotspots => {
+                let weights = kernel()?;
+                if weights.sum() == 0.0 || !weights.sum().is_finite() {
+                    return Err(Error::usage(format!(
+                        "--hotspots: the kernel's weights sum to {}, expected a finite sum other than 0; take a circle or box",
+                        weights.sum()
+                    )));
+                }
+                let squares = weights.values.iter().map(|k| k * k).collect();
+                let squared = Weights::new(squares, weights.rows, weights.cols, crate::kernels::focal::KernelType::F64)?;
+                Ok(Job::Hotspots { plain: focal(weights, WorkType::F32)?, squared: focal(&squared, WorkType::F32)? })
+            }
+            Task::Mean { passes, exclude } => Ok(Job::Mean { passes: *passes, exclude: exclude.clone() }),
+        }
+    }
+
+    /// Extra rows a strip needs on each side.
+    pub fn halo(&self) -> u64 {
+        match self {
+            Job::Convolve(focal) => focal.weights().rows as u64 / 2,
+            Job::Hotspots { plain, .. } => plain.weights().rows as u64 / 2,
+            Job::Stats { mask, .. } => mask.rows() as u64 / 2,
+            Job::Mean { passes, .. } => u64::from(*passes),
+        }
+    }
+
+    /// Strips start on multiples of so many rows.
+    pub fn block_rows(&self) -> usize {
+        match self {
+            Job::Convolve(focal) => focal.recipe().block_rows,
+            // Both grids start at row 0; strips must stand on both.
+            Job::Hotspots { plain, squared } => {
+                let (a, b) = (plain.recipe().block_rows, squared.recipe().block_rows);
+                if a.max(b) % a.min(b) == 0 { a.max(b) } else { a * b }
+            }
+            Job::Stats { .. } | Job::Mean { .. } => FREE_BLOCK_ROWS,
+        }
+    }
+
+    /// Result layers of a strip in the working type.
+    pub fn layers(&self) -> usize {
+        match self {
+            Job::Stats { statistics, .. } => statistics.len(),
+            Job::Convolve(_) | Job::Hotspots { .. } | Job::Mean { .. } => 1,
+        }
+    }
+
+    /// Bytes of all results of one cell while they are in memory.
+    pub fn result_bytes(&self, work: WorkType) -> u64 {
+        let layers = (self.layers() * work.size()) as u64;
+        match self {
+            // z and class, and the three convolutions with their two inputs on the way.
+            Job::Hotspots { .. } => layers + 1 + 5 * 4,
+            Job::Convolve(_) | Job::Stats { .. } | Job::Mean { .. } => layers,
+        }
+    }
+
+    /// Bytes written per cell, uncompressed.
+    pub fn written_bytes_per_cell(&self, work: WorkType) -> u64 {
+        match self {
+            Job::Hotspots { .. } => 5,
+            other => (other.layers() * work.size()) as u64,
+        }
+    }
+
+    /// Bytes of tables and of the scratch of all workers.
+    pub fn fixed_bytes(&self, width: usize, threads: usize) -> u64 {
+        let focal = |focal: &Focal| focal.recipe().shared_bytes + threads as u64 * focal.recipe().scratch_bytes;
+        match self {
+            Job::Convolve(one) => focal(one),
+            Job::Hotspots { plain, squared } => focal(plain) + focal(squared),
+            Job::Stats { mask, statistics } => {
+                let row = (width + mask.cols()) as u64 * 8;
+                threads as u64 * row * (statistics.len() as u64 + 8)
+            }
+            Job::Mean { passes, .. } => {
+                let rows = (FREE_BLOCK_ROWS as u64 + 2 * u64::from(*passes)) * 2;
+                threads as u64 * rows * width as u64 * 8
+            }
+        }
+    }
+
+    /// How often the input is read from end to end.
+    pub fn passes_over_input(&self) -> u64 {
+        if matches!(self, Job::Hotspots { .. }) { 2 } else { 1 }
+    }
+
+    /// Floating point operations per cell.
+    pub fn flop_per_cell(&self) -> f64 {
+        match self {
+            Job::Convolve(focal) => focal.recipe().flop_per_cell,
+            Job::Hotspots { plain, squared } => 2.0 * plain.recipe().flop_per_cell + squared.recipe().flop_per_cell,
+            Job::Stats { mask, statistics } => (mask.count() * statistics.len()) as f64,
+            Job::Mean { passes, .. } => 10.0 * f64::from(*passes),
+        }
+    }
+
+    /// Name of the main result in netCDF and HDF5 files (spec convolve 6).
+    pub fn variable(&self) -> &'static str {
+        match self {
+            Job::Convolve(_) => "convolution_2d",
+            Job::Stats { .. } => "focal_stats",
+            Job::Hotspots { .. } => "hotspots",
+            Job::Mean { .. } => "focal_mean",
+        }
+    }
+
+    /// The way to compute, for the plan.
+    pub fn algorithm_plan(&self) -> AlgorithmPlan {
+        let (name, why, tolerance) = match self {
+            Job::Convolve(focal) | Job::Hotspots { plain: focal, .. } => {
+                let tolerance = match focal.recipe().method {
+                    Method::Exact => "T0 (equal bits)",
+                    Method::Fft { .. } => "T2",
+                    Method::Fast => "float32 sums within a row: 3 * 2^-24 S",
+                    Method::Direct | Method::Separable(_) | Method::Runs(_) => "T1",
+                };
+                (focal.recipe().method.name(), focal.recipe().why.clone(), tolerance)
+            }
+            Job::Stats { mask, .. } => {
+                ("statistics", format!("one pass over {} cells under the mask", mask.count()), "equal bits")
+            }
+            Job::Mean { passes, .. } => ("mean", format!("3x3 box, {passes} pass(es) per strip"), "equal bits"),
+        };
+        AlgorithmPlan {
+            name: name.into(),
+            why,
+            tolerance: tolerance.into(),
+            flop_per_cell: self.flop_per_cell(),
+            block_rows: self.block_rows(),
+        }
+    }
+}
