@@ -140,21 +140,18 @@ impl Figure {
     /// # Errors
     /// [`Error::Failed`] when drawing or encoding fails.
     pub fn png(&self) -> Result<Vec<u8>> {
-        let drawn = RasterBackend { scale: DENSITY }.render_scene(&self.scene()).map_err(failed)?;
-        let mut reader = png::Decoder::new(std::io::Cursor::new(drawn)).read_info().map_err(failed)?;
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
-        let frame = reader.next_frame(&mut pixels).map_err(failed)?;
-        let (size, channels) = ((frame.width as usize, frame.height as usize), frame.color_type.samples());
-        let mut opaque: Vec<u8> = pixels.chunks_exact(channels).flat_map(|p| [p[0], p[1], p[2]]).collect();
+        let (mut pixels, size) = rasterise(&self.scene())?;
         for image in &self.images {
-            paint(image, &mut opaque, size);
+            paint(image, &mut pixels, size);
         }
-        encode(&opaque, size, png::ColorType::Rgb, Some(PIXELS_PER_METRE))
+        for text in self.texts.iter().filter(|t| t.upward) {
+            paint_upward(text, &mut pixels, size)?;
+        }
+        encode(&pixels, size, png::ColorType::Rgb, Some(PIXELS_PER_METRE))
     }
 
     /// Frames and text for the rasteriser; maps are painted afterwards, pixel by pixel.
     fn scene(&self) -> Scene {
-        let ink = Color::Rgb(INK[0], INK[1], INK[2]);
         let mut scene = Scene::new(self.width, self.height);
         for stroke in &self.strokes {
             let ((x, y), (to_x, to_y)) = (stroke.from, stroke.to);
@@ -164,37 +161,69 @@ impl Figure {
                 None => (x - 0.5, y - 0.5, to_x - x + 1.0, to_y - y + 1.0, INK),
             };
             let fill = Color::Rgb(r, g, b);
-            let plain = (None, None, None);
-            scene.elements.push(Primitive::Rect {
-                x,
-                y,
-                width,
-                height,
-                fill,
-                stroke: plain.0,
-                stroke_width: plain.1,
-                opacity: plain.2,
-            });
+            let (stroke, stroke_width, opacity) = (None, None, None);
+            scene.elements.push(Primitive::Rect { x, y, width, height, fill, stroke, stroke_width, opacity });
         }
-        for text in &self.texts {
-            scene.elements.push(Primitive::Text {
-                x: text.x,
-                y: text.y,
-                // A pair of dollars would be taken for a formula.
-                content: text.content.replace('$', ""),
-                size: text.size,
-                anchor: match text.anchor {
-                    Anchor::Start => TextAnchor::Start,
-                    Anchor::Middle => TextAnchor::Middle,
-                    Anchor::End => TextAnchor::End,
-                },
-                rotate: text.upward.then_some(-90.0),
-                bold: false,
-                color: Some(ink.clone()),
-            });
-        }
+        scene.elements.extend(self.texts.iter().filter(|t| !t.upward).map(Text::primitive));
         scene
     }
+}
+
+impl Text {
+    /// The text for the rasteriser, level.
+    fn primitive(&self) -> Primitive {
+        Primitive::Text {
+            x: self.x,
+            y: self.y,
+            // A pair of dollars would be taken for a formula.
+            content: self.content.replace('$', ""),
+            size: self.size,
+            anchor: match self.anchor {
+                Anchor::Start => TextAnchor::Start,
+                Anchor::Middle => TextAnchor::Middle,
+                Anchor::End => TextAnchor::End,
+            },
+            rotate: None,
+            bold: false,
+            color: Some(Color::Rgb(INK[0], INK[1], INK[2])),
+        }
+    }
+}
+
+/// Red, green and blue of every device pixel, and the device's width and height.
+fn rasterise(scene: &Scene) -> Result<(Vec<u8>, (usize, usize))> {
+    let drawn = RasterBackend { scale: DENSITY }.render_scene(scene).map_err(failed)?;
+    let mut reader = png::Decoder::new(std::io::Cursor::new(drawn)).read_info().map_err(failed)?;
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap_or(0)];
+    let frame = reader.next_frame(&mut pixels).map_err(failed)?;
+    let size = (frame.width as usize, frame.height as usize);
+    let channels = frame.color_type.samples();
+    Ok((pixels.chunks_exact(channels).flat_map(|p| [p[0], p[1], p[2]]).collect(), size))
+}
+
+/// Draws an upward text centred at its position: level on a strip of its own, which is then
+/// turned pixel by pixel. The rasteriser's own turning draws such text twice as heavy.
+fn paint_upward(text: &Text, device: &mut [u8], (width, height): (usize, usize)) -> Result<()> {
+    let size = f64::from(text.size);
+    let (length, depth) = ((text.content.chars().count() as f64 + 2.0) * size, 2.0 * size);
+    let mut strip = Scene::new(length, depth);
+    let level = Text { x: length / 2.0, y: 1.5 * size, anchor: Anchor::Middle, ..text.clone() };
+    strip.elements.push(level.primitive());
+    let (pixels, (columns, _)) = rasterise(&strip)?;
+    let device_place = |v: f64| (v * f64::from(DENSITY)).round() as i64;
+    let (left, bottom) = (device_place(text.x - 1.5 * size), device_place(text.y + length / 2.0));
+    for (i, row) in (0i64..).zip(pixels.chunks_exact(columns * 3)) {
+        for (j, pixel) in (1i64..).zip(row.chunks_exact(3)) {
+            let (x, y) = (left + i, bottom - j);
+            if (0..width as i64).contains(&x) && (0..height as i64).contains(&y) {
+                let at = (y as usize * width + x as usize) * 3;
+                for (to, from) in device[at..at + 3].iter_mut().zip(pixel) {
+                    *to = (*to).min(*from);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Stretches `image` over its rectangle of the device's pixels.
