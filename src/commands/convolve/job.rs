@@ -1,6 +1,7 @@
 //! The four jobs of the command behind one face: what each needs, costs and is called.
 
 use super::options::{Options, Statistic, Task};
+use super::passes::FocalPass;
 use super::plan::AlgorithmPlan;
 use crate::array::WorkType;
 use crate::commands::Context;
@@ -14,7 +15,7 @@ const FREE_BLOCK_ROWS: usize = 32;
 /// A job with its tables.
 pub enum Job {
     /// Weighted window sums.
-    Convolve(Focal),
+    Convolve(FocalPass),
     /// Statistics of the cells under a mask.
     Stats {
         /// The cells that count.
@@ -25,9 +26,9 @@ pub enum Job {
     /// Gi*: the kernel, and its weights squared.
     Hotspots {
         /// The kernel.
-        plain: Focal,
+        plain: FocalPass,
         /// Its weights squared.
-        squared: Focal,
+        squared: FocalPass,
     },
     /// Repeated 3x3 mean.
     Mean {
@@ -63,7 +64,8 @@ impl Job {
             ));
         }
         let focal = |weights: &Weights, work| {
-            choose(weights, shape, work, &request).map(|recipe| Focal::new(weights, recipe, context.level))
+            choose(weights, shape, work, &request)
+                .map(|recipe| FocalPass::new(Focal::new(weights, recipe, context.level), shape.1))
         };
         match &options.task {
             Task::Convolve => Ok(Job::Convolve(focal(kernel()?, work)?)),
@@ -89,8 +91,8 @@ impl Job {
     /// Extra rows a strip needs on each side.
     pub fn halo(&self) -> u64 {
         match self {
-            Job::Convolve(focal) => focal.weights().rows as u64 / 2,
-            Job::Hotspots { plain, .. } => plain.weights().rows as u64 / 2,
+            Job::Convolve(pass) => pass.focal().weights().rows as u64 / 2,
+            Job::Hotspots { plain, .. } => plain.focal().weights().rows as u64 / 2,
             Job::Stats { mask, .. } => mask.rows() as u64 / 2,
             Job::Mean { passes, .. } => u64::from(*passes),
         }
@@ -99,10 +101,10 @@ impl Job {
     /// Strips start on multiples of so many rows.
     pub fn block_rows(&self) -> usize {
         match self {
-            Job::Convolve(focal) => focal.recipe().block_rows,
+            Job::Convolve(pass) => pass.focal().recipe().block_rows,
             // Both grids start at row 0; strips must stand on both.
             Job::Hotspots { plain, squared } => {
-                let (a, b) = (plain.recipe().block_rows, squared.recipe().block_rows);
+                let (a, b) = (plain.focal().recipe().block_rows, squared.focal().recipe().block_rows);
                 if a.max(b) % a.min(b) == 0 { a.max(b) } else { a * b }
             }
             Job::Stats { .. } | Job::Mean { .. } => FREE_BLOCK_ROWS,
@@ -137,7 +139,10 @@ impl Job {
 
     /// Bytes of tables and of the scratch of all workers.
     pub fn fixed_bytes(&self, width: usize, threads: usize) -> u64 {
-        let focal = |focal: &Focal| focal.recipe().shared_bytes + threads as u64 * focal.recipe().scratch_bytes;
+        let focal = |pass: &FocalPass| {
+            let recipe = pass.focal().recipe();
+            recipe.shared_bytes + threads as u64 * recipe.scratch_bytes
+        };
         match self {
             Job::Convolve(one) => focal(one),
             Job::Hotspots { plain, squared } => focal(plain) + focal(squared),
@@ -160,8 +165,8 @@ impl Job {
     /// Floating point operations per cell.
     pub fn flop_per_cell(&self) -> f64 {
         match self {
-            Job::Convolve(focal) => focal.recipe().flop_per_cell,
-            Job::Hotspots { plain, squared } => 2.0 * plain.recipe().flop_per_cell + squared.recipe().flop_per_cell,
+            Job::Convolve(pass) => pass.focal().recipe().flop_per_cell,
+            Job::Hotspots { plain, squared } => 2.0 * plain.focal().recipe().flop_per_cell + squared.focal().recipe().flop_per_cell,
             Job::Stats { mask, statistics } => (mask.count() * statistics.len()) as f64,
             Job::Mean { passes, .. } => 10.0 * f64::from(*passes),
         }
@@ -180,14 +185,15 @@ impl Job {
     /// The way to compute, for the plan.
     pub fn algorithm_plan(&self) -> AlgorithmPlan {
         let (name, why, tolerance) = match self {
-            Job::Convolve(focal) | Job::Hotspots { plain: focal, .. } => {
-                let tolerance = match focal.recipe().method {
+            Job::Convolve(pass) | Job::Hotspots { plain: pass, .. } => {
+                let recipe = pass.focal().recipe();
+                let tolerance = match recipe.method {
                     Method::Exact => "T0 (equal bits)",
                     Method::Fft { .. } => "T2",
                     Method::Fast => "float32 sums within a row: 3 * 2^-24 S",
                     Method::Direct | Method::Separable(_) | Method::Runs(_) => "T1",
                 };
-                (focal.recipe().method.name(), focal.recipe().why.clone(), tolerance)
+                (recipe.method.name(), recipe.why.clone(), tolerance)
             }
             Job::Stats { mask, .. } => {
                 ("statistics", format!("one pass over {} cells under the mask", mask.count()), "equal bits")

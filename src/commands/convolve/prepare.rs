@@ -38,7 +38,7 @@ impl std::fmt::Debug for Prepared {
 /// place), then what the input's header shows, then a memory limit too small for one block.
 pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let mut warnings = Vec::new();
-    io::check_format(&options.output)?;
+    io::output_format(&options.output)?;
     let mut touched = vec![options.input.path.clone()];
     let spec = options.kernel.as_deref().map(KernelSpec::parse).transpose()?;
     if let Some(KernelSpec::File(path)) = &spec {
@@ -172,7 +172,7 @@ fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> O
         shape.push(statistics.len() as u64);
     }
     shape.extend([found.raster.height() as u64, found.raster.width() as u64]);
-    let named = io::has_names(&options.output);
+    let named = io::output_format(&options.output)? != io::Format::Npy;
     // NPY of hot spots holds the classes alone; every other result is in the working type.
     let classes_only = matches!(options.task, Task::Hotspots);
     OutputPlan {
