@@ -5,4 +5,5 @@
 //! instantiated per instruction set ([`crate::backend::CpuLevel`]).
 
 pub mod focal;
+pub mod simd;
 pub mod window;

@@ -5,5 +5,6 @@
 //! numerics: correlation as `xarray-spatial` 0.10.20 defines it (spec convolve).
 
 pub mod options;
+pub mod passes;
 
 pub use options::Options;
