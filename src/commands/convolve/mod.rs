@@ -9,6 +9,7 @@ pub mod cell_size;
 pub mod footprint;
 pub mod kernel_spec;
 pub mod options;
+pub mod passes;
 pub mod sink;
 
 pub use crate::io::InputSpec;
