@@ -129,6 +129,14 @@ pub struct Plan {
     pub(super) prepared: Prepared,
 }
 
+impl Plan {
+    /// The raster as messages name it: `dem.nc:/elevation`.
+    pub fn place(&self) -> String {
+        let InputPlan { path, dataset, .. } = &self.input;
+        if dataset.is_empty() { path.display().to_string() } else { format!("{}:{dataset}", path.display()) }
+    }
+}
+
 fn shape(lengths: &[u64]) -> String {
     lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }

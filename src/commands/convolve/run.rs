@@ -40,7 +40,7 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
     let (height, width) = (raster.height(), raster.width());
     let chunks = || chunk::split(plan.input.planes, height as u64, plan.strips.rows);
     let globals = match plan.prepared.job {
-        Job::Hotspots { .. } => survey::planes::<T>(plan, chunks(), pool, recorder)?,
+        Job::Hotspots { .. } => survey::planes(plan, raster, chunks(), pool, recorder)?,
         _ => Vec::new(),
     };
     let tally = Tally::default();
@@ -70,7 +70,7 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
     let mut outputs = vec![plan.output.path.clone()];
     outputs.extend(recorder.time("plot", || picture.draw(plan, context))?);
     count_work(plan, context);
-    Ok(Outcome { inputs: vec![InputFacts::of(plan)?], outputs, counts: tally.into_counts(plan) })
+    Ok(Outcome { inputs: vec![InputFacts::of(plan)?], outputs, counts: tally.into_counts() })
 }
 
 /// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).
