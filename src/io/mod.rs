@@ -9,7 +9,6 @@ pub mod atomic;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
-#[cfg(feature = "hdf5")]
 pub mod netcdf;
 pub mod npy;
 pub mod npz;
