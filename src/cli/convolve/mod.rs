@@ -38,7 +38,12 @@ Examples:
 /// be larger than memory. Reads .npy, .npz, HDF5 and netCDF-4; writes what the extension of the
 /// output names.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("job").multiple(false))]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("job").multiple(false),
+    override_usage = "nissl convolve <RASTER> --output <PATH> --kernel <KERNEL> [FLAGS]\n       \
+                      nissl convolve <RASTER> --output <PATH> --mean-passes <N> [FLAGS]"
+)]
 pub struct ConvolveArgs {
     /// Raster file, or FILE:DATASET
     #[arg(value_name = "RASTER")]
