@@ -268,6 +268,10 @@ impl ConvolveArgs {
             let name = values::algorithm_name(algorithm);
             return Err(Error::usage(format!("--exact computes directly; it excludes --algorithm {name}")));
         }
+        // Clap lifts `requires` where the required flag would conflict with one that is there.
+        if self.exclude.is_some() && self.mean_passes.is_none() {
+            return Err(Error::usage("--exclude goes with --mean-passes only; see nissl convolve --help"));
+        }
         if options.compress.is_some() && has_extension(&options.output, "npy") {
             let output = options.output.display();
             return Err(Error::usage(format!(
