@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// Prints a byte count as the `--memory` flag takes it, rounded up so that it suffices: `3K`, `512M`, `1500M`.
 pub fn format_bytes(bytes: u64) -> String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
-        if bytes >= 10 << shift || (bytes >= 1 << shift && bytes % (1 << shift) == 0) {
+        if bytes >= 10 << shift || (bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
             return format!("{}{unit}", bytes.div_ceil(1 << shift));
         }
     }

@@ -9,4 +9,5 @@ pub mod focal_mean;
 pub mod focal_stats;
 pub mod hotspots;
 pub mod margins;
+pub mod simd;
 pub mod window;

@@ -1,12 +1,15 @@
 //! The four jobs of the command behind one face: what each needs, costs and is called.
 
-use super::options::{Options, Statistic, Task};
+use super::options::{Options, Task};
+use super::passes::FocalPass;
 use super::plan::AlgorithmPlan;
 use crate::array::WorkType;
 use crate::commands::Context;
 use crate::error::{Error, Result};
-use crate::kernels::focal::{Focal, Method, NanRule, Request, Weights, choose};
-use crate::kernels::focal_stats::Mask;
+use crate::kernels::focal::{Focal, KernelType, Method, NanRule, Request, Weights, choose};
+use crate::kernels::focal_mean::{self, Excludes, Smoothing};
+use crate::kernels::focal_stats::{FocalStats, Mask};
+use crate::kernels::hotspots;
 
 /// Rows of a block where the method has no block grid of its own.
 const FREE_BLOCK_ROWS: usize = 32;
@@ -14,28 +17,18 @@ const FREE_BLOCK_ROWS: usize = 32;
 /// A job with its tables.
 pub enum Job {
     /// Weighted window sums.
-    Convolve(Focal),
+    Convolve(FocalPass),
     /// Statistics of the cells under a mask.
-    Stats {
-        /// The cells that count.
-        mask: Mask,
-        /// Which statistics, in output order.
-        statistics: Vec<Statistic>,
-    },
+    Stats(FocalStats),
     /// Gi*: the kernel, and its weights squared.
     Hotspots {
         /// The kernel.
-        plain: Focal,
+        plain: FocalPass,
         /// Its weights squared.
-        squared: Focal,
+        squared: FocalPass,
     },
     /// Repeated 3x3 mean.
-    Mean {
-        /// How many times.
-        passes: u32,
-        /// Centre values that are copied.
-        exclude: Vec<f64>,
-    },
+    Mean(Smoothing),
 }
 
 impl Job {
@@ -50,8 +43,12 @@ impl Job {
         work: WorkType,
         context: &Context,
     ) -> Result<Job> {
-        let request =
-            Request { algorithm: options.algorithm, exact: options.exact, fast: options.fast, nan: options.nan };
+        let request = Request {
+            algorithm: options.algorithm,
+            exact: options.exact,
+            fast: options.fast,
+            nan: options.nan,
+        };
         let kernel = || {
             weights.as_ref().ok_or_else(|| {
                 Error::usage("--kernel is missing; give a file, a generator such as circle:3 or rows \"0 1 0; 1 1 1; 0 1 0\"")
@@ -63,57 +60,64 @@ impl Job {
             ));
         }
         let focal = |weights: &Weights, work| {
-            choose(weights, shape, work, &request).map(|recipe| Focal::new(weights, recipe, context.level))
+            choose(weights, shape, work, &request)
+                .map(|recipe| FocalPass::new(Focal::new(weights, recipe, context.level), shape.1))
         };
         match &options.task {
             Task::Convolve => Ok(Job::Convolve(focal(kernel()?, work)?)),
             Task::Stats(statistics) => {
-                Ok(Job::Stats { mask: Mask::from_weights(kernel()?)?, statistics: statistics.clone() })
+                let weights = kernel()?;
+                let mask = Mask::from_weights(weights)?;
+                Ok(Job::Stats(FocalStats { mask, statistics: statistics.clone(), level: context.level }))
             }
             Task::Hotspots => {
                 let weights = kernel()?;
-                if weights.sum() == 0.0 || !weights.sum().is_finite() {
-                    return Err(Error::usage(format!(
-                        "--hotspots: the kernel's weights sum to {}, expected a finite sum other than 0; take a circle or box",
-                        weights.sum()
-                    )));
-                }
+                hotspots::check_weights(&weights.values)?;
                 let squares = weights.values.iter().map(|k| k * k).collect();
-                let squared = Weights::new(squares, weights.rows, weights.cols, crate::kernels::focal::KernelType::F64)?;
-                Ok(Job::Hotspots { plain: focal(weights, WorkType::F32)?, squared: focal(&squared, WorkType::F32)? })
+                let squared = Weights::new(squares, weights.rows, weights.cols, KernelType::F64)?;
+                Ok(Job::Hotspots {
+                    plain: focal(weights, WorkType::F32)?,
+                    squared: focal(&squared, WorkType::F32)?,
+                })
             }
-            Task::Mean { passes, exclude } => Ok(Job::Mean { passes: *passes, exclude: exclude.clone() }),
+            Task::Mean { passes, exclude } => {
+                let excludes = match work {
+                    WorkType::F32 => Excludes::new::<f32>(exclude),
+                    WorkType::F64 => Excludes::new::<f64>(exclude),
+                };
+                Ok(Job::Mean(Smoothing { passes: *passes as usize, excludes, level: context.level }))
+            }
         }
     }
 
     /// Extra rows a strip needs on each side.
     pub fn halo(&self) -> u64 {
         match self {
-            Job::Convolve(focal) => focal.weights().rows as u64 / 2,
-            Job::Hotspots { plain, .. } => plain.weights().rows as u64 / 2,
-            Job::Stats { mask, .. } => mask.rows() as u64 / 2,
-            Job::Mean { passes, .. } => u64::from(*passes),
+            Job::Convolve(pass) => pass.focal().weights().rows as u64 / 2,
+            Job::Hotspots { plain, .. } => plain.focal().weights().rows as u64 / 2,
+            Job::Stats(stats) => stats.mask.half_rows() as u64,
+            Job::Mean(smoothing) => smoothing.passes as u64,
         }
     }
 
     /// Strips start on multiples of so many rows.
     pub fn block_rows(&self) -> usize {
         match self {
-            Job::Convolve(focal) => focal.recipe().block_rows,
+            Job::Convolve(pass) => pass.focal().recipe().block_rows,
             // Both grids start at row 0; strips must stand on both.
             Job::Hotspots { plain, squared } => {
-                let (a, b) = (plain.recipe().block_rows, squared.recipe().block_rows);
+                let (a, b) = (plain.focal().recipe().block_rows, squared.focal().recipe().block_rows);
                 if a.max(b) % a.min(b) == 0 { a.max(b) } else { a * b }
             }
-            Job::Stats { .. } | Job::Mean { .. } => FREE_BLOCK_ROWS,
+            Job::Stats(_) | Job::Mean(_) => FREE_BLOCK_ROWS,
         }
     }
 
     /// Result layers of a strip in the working type.
     pub fn layers(&self) -> usize {
         match self {
-            Job::Stats { statistics, .. } => statistics.len(),
-            Job::Convolve(_) | Job::Hotspots { .. } | Job::Mean { .. } => 1,
+            Job::Stats(stats) => stats.statistics.len(),
+            Job::Convolve(_) | Job::Hotspots { .. } | Job::Mean(_) => 1,
         }
     }
 
@@ -123,7 +127,7 @@ impl Job {
         match self {
             // z and class, and the three convolutions with their two inputs on the way.
             Job::Hotspots { .. } => layers + 1 + 5 * 4,
-            Job::Convolve(_) | Job::Stats { .. } | Job::Mean { .. } => layers,
+            Job::Convolve(_) | Job::Stats(_) | Job::Mean(_) => layers,
         }
     }
 
@@ -137,17 +141,16 @@ impl Job {
 
     /// Bytes of tables and of the scratch of all workers.
     pub fn fixed_bytes(&self, width: usize, threads: usize) -> u64 {
-        let focal = |focal: &Focal| focal.recipe().shared_bytes + threads as u64 * focal.recipe().scratch_bytes;
+        let focal = |pass: &FocalPass| {
+            let recipe = pass.focal().recipe();
+            recipe.shared_bytes + threads as u64 * recipe.scratch_bytes
+        };
         match self {
             Job::Convolve(one) => focal(one),
             Job::Hotspots { plain, squared } => focal(plain) + focal(squared),
-            Job::Stats { mask, statistics } => {
-                let row = (width + mask.cols()) as u64 * 8;
-                threads as u64 * row * (statistics.len() as u64 + 8)
-            }
-            Job::Mean { passes, .. } => {
-                let rows = (FREE_BLOCK_ROWS as u64 + 2 * u64::from(*passes)) * 2;
-                threads as u64 * rows * width as u64 * 8
+            Job::Stats(stats) => threads as u64 * stats.scratch_bytes(),
+            Job::Mean(smoothing) => {
+                threads as u64 * focal_mean::Scratch::<f64>::bytes(smoothing.passes, width)
             }
         }
     }
@@ -160,10 +163,12 @@ impl Job {
     /// Floating point operations per cell.
     pub fn flop_per_cell(&self) -> f64 {
         match self {
-            Job::Convolve(focal) => focal.recipe().flop_per_cell,
-            Job::Hotspots { plain, squared } => 2.0 * plain.recipe().flop_per_cell + squared.recipe().flop_per_cell,
-            Job::Stats { mask, statistics } => (mask.count() * statistics.len()) as f64,
-            Job::Mean { passes, .. } => 10.0 * f64::from(*passes),
+            Job::Convolve(pass) => pass.focal().recipe().flop_per_cell,
+            Job::Hotspots { plain, squared } => {
+                2.0 * plain.focal().recipe().flop_per_cell + squared.focal().recipe().flop_per_cell
+            }
+            Job::Stats(stats) => (stats.mask.taps().len() * stats.statistics.len()) as f64,
+            Job::Mean(smoothing) => 10.0 * smoothing.passes as f64,
         }
     }
 
@@ -171,28 +176,32 @@ impl Job {
     pub fn variable(&self) -> &'static str {
         match self {
             Job::Convolve(_) => "convolution_2d",
-            Job::Stats { .. } => "focal_stats",
+            Job::Stats(_) => "focal_stats",
             Job::Hotspots { .. } => "hotspots",
-            Job::Mean { .. } => "focal_mean",
+            Job::Mean(_) => "focal_mean",
         }
     }
 
     /// The way to compute, for the plan.
     pub fn algorithm_plan(&self) -> AlgorithmPlan {
         let (name, why, tolerance) = match self {
-            Job::Convolve(focal) | Job::Hotspots { plain: focal, .. } => {
-                let tolerance = match focal.recipe().method {
+            Job::Convolve(pass) | Job::Hotspots { plain: pass, .. } => {
+                let recipe = pass.focal().recipe();
+                let tolerance = match recipe.method {
                     Method::Exact => "T0 (equal bits)",
                     Method::Fft { .. } => "T2",
                     Method::Fast => "float32 sums within a row: 3 * 2^-24 S",
                     Method::Direct | Method::Separable(_) | Method::Runs(_) => "T1",
                 };
-                (focal.recipe().method.name(), focal.recipe().why.clone(), tolerance)
+                (recipe.method.name(), recipe.why.clone(), tolerance)
             }
-            Job::Stats { mask, .. } => {
-                ("statistics", format!("one pass over {} cells under the mask", mask.count()), "equal bits")
+            Job::Stats(stats) => {
+                let cells = stats.mask.taps().len();
+                ("statistics", format!("one pass over {cells} cells under the mask"), "equal bits")
             }
-            Job::Mean { passes, .. } => ("mean", format!("3x3 box, {passes} pass(es) per strip"), "equal bits"),
+            Job::Mean(smoothing) => {
+                ("mean", format!("3x3 box, {} pass(es) in cascade", smoothing.passes), "equal bits")
+            }
         };
         AlgorithmPlan {
             name: name.into(),

@@ -59,7 +59,7 @@ pub struct Weights {
 /// # Errors
 /// A side is even or zero, or there are more than [`MAX_TAPS`] taps. The message names the shape.
 pub fn check_sides(rows: u64, cols: u64) -> Result<()> {
-    if rows % 2 == 0 || cols % 2 == 0 {
+    if rows.is_multiple_of(2) || cols.is_multiple_of(2) {
         return Err(Error::usage(format!(
             "kernel of {rows}x{cols} cells: both sides must be odd, so that there is a centre cell"
         )));
