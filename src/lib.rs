@@ -10,6 +10,8 @@
 
 pub mod array;
 pub mod backend;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod io;

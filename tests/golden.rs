@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Array, assert_close, done, fixture, nissl, read};
+use common::{Array, assert_close, done, fixture, nissl, read, splitmix, write_npy};
 use nissl::kernels::window::Boundary;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -207,29 +207,6 @@ fn the_georeferenced_samples_are_decoded_and_convolved() {
         convolve(&input, &output, &flags);
         assert_close(text(case, "file"), &read(&output, ""), &read(&file(case, "expected"), ""), |_| 0.0);
     }
-}
-
-/// `splitmix64(seed)[i] * 2^-53` as the manifest defines the large rasters.
-fn splitmix(seed: u64, count: usize) -> impl Iterator<Item = f64> {
-    (0..count as u64).map(move |i| {
-        let mut z = seed.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        (z >> 11) as f64 * UNIT
-    })
-}
-
-fn write_npy(path: &Path, code: &str, shape: &[usize], bytes: &[u8]) {
-    let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
-    let mut header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': ({shape}), }}");
-    header += &" ".repeat(117 - header.len());
-    header.push('\n');
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((header.len() as u16).to_le_bytes());
-    file.extend(header.as_bytes());
-    file.extend(bytes);
-    std::fs::write(path, file).unwrap();
 }
 
 #[test]

@@ -88,6 +88,11 @@ impl Recorder {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// CPU time of all threads of the process so far, seconds.
+    pub fn cpu_s(&self) -> f64 {
+        process_cpu_s()
+    }
+
     /// Runs `action` and adds its wall time and the calling thread's CPU time to `stage`.
     pub fn time<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
         let (wall, cpu) = (Instant::now(), thread_cpu_s());

@@ -110,3 +110,27 @@ pub fn python() -> Option<PathBuf> {
     }
     found
 }
+
+/// Writes an NPY file as numpy would: version 1, C order, `code` such as `<f8`.
+pub fn write_npy(path: &Path, code: &str, shape: &[usize], bytes: &[u8]) {
+    let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let mut header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': ({shape}), }}");
+    header += &" ".repeat(117 - header.len());
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(bytes);
+    std::fs::write(path, file).unwrap();
+}
+
+/// `splitmix64(seed)[i] * 2^-53` as the manifest defines the large rasters.
+pub fn splitmix(seed: u64, count: usize) -> impl Iterator<Item = f64> {
+    (0..count as u64).map(move |i| {
+        let mut z = seed.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        (z >> 11) as f64 / (1u64 << 53) as f64
+    })
+}

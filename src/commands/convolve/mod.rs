@@ -9,6 +9,9 @@ pub mod cell_size;
 pub mod footprint;
 pub mod kernel_spec;
 pub mod options;
+pub mod passes;
 pub mod sink;
 
+pub use crate::io::InputSpec;
+pub use crate::kernels::window::Boundary;
 pub use options::Options;
