@@ -1,6 +1,8 @@
 //! The front doors: [`open`] chooses a reader by the file's first bytes, [`create`] a writer by
 //! the output's extension.
 
+#[cfg(feature = "hdf5")]
+use super::hdf5;
 use super::npy::{NpyFile, NpyWriter};
 use super::npz::{NpzFile, NpzWriter};
 use super::{Container, Format, Writer};
@@ -166,6 +168,8 @@ pub fn create(path: &Path) -> Result<Box<dyn Writer>> {
     match output_format(path)? {
         Format::Npy => Ok(Box::new(NpyWriter::create(path)?)),
         Format::Npz => Ok(Box::new(NpzWriter::create(path)?)),
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 | Format::Netcdf4 => Ok(Box::new(hdf5::write::Hdf5Writer::create(path)?)),
         _ => Err(Error::usage(format!("{}: expected {WRITABLE}", path.display()))),
     }
 }
