@@ -35,6 +35,8 @@ Examples:
     version,
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
+    override_usage = "nissl <COMMAND> <INPUT> --output <OUTPUT> [FLAGS]\n       \
+                      nissl --from-report <FILE> [-- <FLAGS>]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]

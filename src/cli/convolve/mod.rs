@@ -38,7 +38,12 @@ Examples:
 /// be larger than memory. Reads .npy, .npz, HDF5 and netCDF-4; writes what the extension of the
 /// output names.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("job").multiple(false))]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("job").multiple(false),
+    override_usage = "nissl convolve <RASTER> --output <PATH> --kernel <KERNEL> [FLAGS]\n       \
+                      nissl convolve <RASTER> --output <PATH> --mean-passes <N> [FLAGS]"
+)]
 pub struct ConvolveArgs {
     /// Raster file, or FILE:DATASET
     #[arg(value_name = "RASTER")]
@@ -262,6 +267,10 @@ impl ConvolveArgs {
         {
             let name = values::algorithm_name(algorithm);
             return Err(Error::usage(format!("--exact computes directly; it excludes --algorithm {name}")));
+        }
+        // Clap lifts `requires` where the required flag would conflict with one that is there.
+        if self.exclude.is_some() && self.mean_passes.is_none() {
+            return Err(Error::usage("--exclude goes with --mean-passes only; see nissl convolve --help"));
         }
         if options.compress.is_some() && has_extension(&options.output, "npy") {
             let output = options.output.display();

@@ -43,8 +43,12 @@ impl Job {
         work: WorkType,
         context: &Context,
     ) -> Result<Job> {
-        let request =
-            Request { algorithm: options.algorithm, exact: options.exact, fast: options.fast, nan: options.nan };
+        let request = Request {
+            algorithm: options.algorithm,
+            exact: options.exact,
+            fast: options.fast,
+            nan: options.nan,
+        };
         let kernel = || {
             weights.as_ref().ok_or_else(|| {
                 Error::usage("--kernel is missing; give a file, a generator such as circle:3 or rows \"0 1 0; 1 1 1; 0 1 0\"")
@@ -63,7 +67,7 @@ impl Job {
             Task::Convolve => Ok(Job::Convolve(focal(kernel()?, work)?)),
             Task::Stats(statistics) => {
                 let weights = kernel()?;
-                let mask = Mask::from_weights(&weights.values, weights.rows, weights.cols)?;
+                let mask = Mask::from_weights(weights)?;
                 Ok(Job::Stats(FocalStats { mask, statistics: statistics.clone(), level: context.level }))
             }
             Task::Hotspots => {
@@ -71,7 +75,10 @@ impl Job {
                 hotspots::check_weights(&weights.values)?;
                 let squares = weights.values.iter().map(|k| k * k).collect();
                 let squared = Weights::new(squares, weights.rows, weights.cols, KernelType::F64)?;
-                Ok(Job::Hotspots { plain: focal(weights, WorkType::F32)?, squared: focal(&squared, WorkType::F32)? })
+                Ok(Job::Hotspots {
+                    plain: focal(weights, WorkType::F32)?,
+                    squared: focal(&squared, WorkType::F32)?,
+                })
             }
             Task::Mean { passes, exclude } => {
                 let excludes = match work {
@@ -88,7 +95,7 @@ impl Job {
         match self {
             Job::Convolve(pass) => pass.focal().weights().rows as u64 / 2,
             Job::Hotspots { plain, .. } => plain.focal().weights().rows as u64 / 2,
-            Job::Stats(stats) => stats.mask.half_height() as u64,
+            Job::Stats(stats) => stats.mask.half_rows() as u64,
             Job::Mean(smoothing) => smoothing.passes as u64,
         }
     }
@@ -142,7 +149,9 @@ impl Job {
             Job::Convolve(one) => focal(one),
             Job::Hotspots { plain, squared } => focal(plain) + focal(squared),
             Job::Stats(stats) => threads as u64 * stats.scratch_bytes(),
-            Job::Mean(smoothing) => threads as u64 * focal_mean::Scratch::<f64>::bytes(smoothing.passes, width),
+            Job::Mean(smoothing) => {
+                threads as u64 * focal_mean::Scratch::<f64>::bytes(smoothing.passes, width)
+            }
         }
     }
 
@@ -155,7 +164,9 @@ impl Job {
     pub fn flop_per_cell(&self) -> f64 {
         match self {
             Job::Convolve(pass) => pass.focal().recipe().flop_per_cell,
-            Job::Hotspots { plain, squared } => 2.0 * plain.focal().recipe().flop_per_cell + squared.focal().recipe().flop_per_cell,
+            Job::Hotspots { plain, squared } => {
+                2.0 * plain.focal().recipe().flop_per_cell + squared.focal().recipe().flop_per_cell
+            }
             Job::Stats(stats) => (stats.mask.taps().len() * stats.statistics.len()) as f64,
             Job::Mean(smoothing) => 10.0 * smoothing.passes as f64,
         }
@@ -188,7 +199,9 @@ impl Job {
                 let cells = stats.mask.taps().len();
                 ("statistics", format!("one pass over {cells} cells under the mask"), "equal bits")
             }
-            Job::Mean(smoothing) => ("mean", format!("3x3 box, {} pass(es) in cascade", smoothing.passes), "equal bits"),
+            Job::Mean(smoothing) => {
+                ("mean", format!("3x3 box, {} pass(es) in cascade", smoothing.passes), "equal bits")
+            }
         };
         AlgorithmPlan {
             name: name.into(),

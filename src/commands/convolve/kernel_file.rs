@@ -30,7 +30,10 @@ pub fn read_npy(path: &Path) -> Result<Weights> {
         // Refused by its shape alone, before anything of that size is read.
         let huge = info.shape.len() == 2;
         return Err(named(if huge {
-            Error::usage(format!("kernel of {}x{} cells: at most {MAX_TAPS} taps", info.shape[0], info.shape[1]))
+            Error::usage(format!(
+                "kernel of {}x{} cells: at most {MAX_TAPS} taps",
+                info.shape[0], info.shape[1]
+            ))
         } else {
             Weights::from_shape(Vec::new(), &info.shape, kind).err().unwrap_or(Error::usage("no kernel"))
         }));
@@ -57,8 +60,9 @@ pub fn read_text(path: &Path) -> Result<Weights> {
         return Err(Error::data(place, format!("{length} bytes"), "a small table of weights", ""));
     }
     let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Error::data(&place, "bytes that are no text", "rows of numbers", "save it as UTF-8 or as .npy"))?;
+    let text = String::from_utf8(text).map_err(|_| {
+        Error::data(&place, "bytes that are no text", "rows of numbers", "save it as UTF-8 or as .npy")
+    })?;
     let comma = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
     parse_table(&text, comma, &place)
 }

@@ -146,7 +146,11 @@ impl fmt::Display for Plan {
         let InputPlan { path, dataset, stored, decoded, planes, .. } = &self.input;
         let colon = if dataset.is_empty() { "" } else { ":" };
         writeln!(f, "input      {}{colon}{dataset}", path.display())?;
-        writeln!(f, "           {} {stored}, decoded as {decoded}, {planes} plane(s)", shape(&self.input.shape))?;
+        writeln!(
+            f,
+            "           {} {stored}, decoded as {decoded}, {planes} plane(s)",
+            shape(&self.input.shape)
+        )?;
         if let Some(chunks) = &self.input.chunks {
             writeln!(f, "           stored in chunks of {}", shape(chunks))?;
         }

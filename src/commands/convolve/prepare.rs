@@ -6,7 +6,7 @@ use super::job::Job;
 use super::kernel_spec::{Built, KernelSpec};
 use super::locate::{Found, locate};
 use super::options::{DtypeChoice, Options, Task};
-use super::plan::{AlgorithmPlan, Cost, InputPlan, KernelPlan, OutputPlan, Plan};
+use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan};
 use super::raster::{Decoding, Raster};
 use crate::array::{ByteOrder, Dtype, WorkType};
 use crate::commands::Context;
@@ -80,14 +80,14 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     Ok(Plan {
         task: options.task.clone(),
         input: input_plan(options, &found),
-        output: output_plan(options, &found, &job, work_type),
+        output: output_plan(options, &found, &job, work_type)?,
         work_type,
         dtype: options.dtype,
         boundary: options.boundary,
         nan: options.nan,
         kernel,
         algorithm: job.algorithm_plan(),
-        cost: cost(&found.raster, &job),
+        cost: cost(&found.raster, &job, work_type),
         strips,
         threads: context.threads,
         level: context.level.name().into(),
@@ -98,7 +98,12 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
 }
 
 /// The kernel as it will be used: built, flipped and normalised.
-fn finished(spec: &KernelSpec, cell: (f64, f64), options: &Options, warnings: &mut Vec<String>) -> Result<Weights> {
+fn finished(
+    spec: &KernelSpec,
+    cell: (f64, f64),
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Weights> {
     let Built { mut weights, warnings: said } = spec.build(cell, read_kernel)?;
     warnings.extend(said);
     if options.flip {
@@ -145,7 +150,9 @@ fn strips(raster: &Raster, job: &Job, work: WorkType, context: &Context) -> Resu
 
 fn stored_name(stored: &StoredType) -> String {
     match stored {
-        StoredType::Number(dtype, ByteOrder::Big) if dtype.size() > 1 => format!("{} (big-endian)", dtype.name()),
+        StoredType::Number(dtype, ByteOrder::Big) if dtype.size() > 1 => {
+            format!("{} (big-endian)", dtype.name())
+        }
         StoredType::Number(dtype, _) => dtype.name().into(),
         other => format!("{other:?}"),
     }
@@ -166,7 +173,7 @@ fn input_plan(options: &Options, found: &Found) -> InputPlan {
     }
 }
 
-fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> OutputPlan {
+fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> Result<OutputPlan> {
     let mut shape = found.raster.plane_shape();
     if let Task::Stats(statistics) = &options.task {
         shape.push(statistics.len() as u64);
@@ -175,23 +182,23 @@ fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> O
     let named = io::output_format(&options.output)? != io::Format::Npy;
     // NPY of hot spots holds the classes alone; every other result is in the working type.
     let classes_only = matches!(options.task, Task::Hotspots);
-    OutputPlan {
+    Ok(OutputPlan {
         path: options.output.clone(),
         variable: if named { job.variable().into() } else { String::new() },
         shape,
         dtype: if classes_only { Dtype::I8.name().into() } else { work.dtype().name().into() },
         compress: options.compress.or(found.raster.dataset().info().deflate.map(|level| level.clamp(1, 9))),
-    }
+    })
 }
 
-fn cost(raster: &Raster, job: &Job) -> Cost {
+fn cost(raster: &Raster, job: &Job, work: WorkType) -> Cost {
     let cells = raster.planes() * raster.height() as u64 * raster.width() as u64;
     let stored = raster.planes() * raster.height() as u64 * raster.stored_row_bytes();
     Cost {
         cells,
         flop: (cells as f64 * job.flop_per_cell()) as u64,
         bytes_read: stored * job.passes_over_input(),
-        bytes_written: cells * job.written_bytes_per_cell(),
+        bytes_written: cells * job.written_bytes_per_cell(work),
     }
 }
 

@@ -3,8 +3,6 @@
 
 use super::bind::{Bound, Tally};
 use super::job::Job;
-use super::options::Task;
-use super::picture::Picture;
 use super::plan::Plan;
 use super::results::Results;
 use super::sink::{ResultSink, StripOut};
@@ -45,21 +43,19 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
     };
     let tally = Tally::default();
     let bound = Bound::new(&plan.prepared.job, width, &globals, recorder, &tally);
-    let picture = Picture::of(plan);
-    let mut results = Results::create(plan, context)?;
+    let mut results = Results::create(plan)?;
     {
         let wide = wide_integers(plan, recorder);
         let seen = |plane: u64, row: u64, rows: &[T]| {
             if let Some(wide) = &wide {
                 wide(rows);
             }
-            picture.take_input(plane, row, rows);
+            let _ = (plane, row);
         };
         let onlooker: Onlooker<'_, T> = Box::new(seen);
         let mut source = Strips::new(raster, plan.strips.halo, plan.boundary).watched_by(onlooker);
         let (writer, targets) = results.parts();
-        let mut sink = ResultSink::new(writer, targets, height as u64, &plan.output.path)
-            .watched_by(Box::new(|layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows)));
+        let mut sink = ResultSink::new(writer, targets, height as u64, &plan.output.path);
         let buffers = Buffers {
             input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
             output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
@@ -67,14 +63,20 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         stream(chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
     }
     recorder.time("finish", || results.finish())?;
-    let mut outputs = vec![plan.output.path.clone()];
-    outputs.extend(recorder.time("plot", || picture.draw(plan, context))?);
+    let outputs = vec![plan.output.path.clone()];
     count_work(plan, context);
-    Ok(Outcome { inputs: vec![InputFacts::of(plan)?], outputs, counts: tally.into_counts() })
+    Ok(Outcome {
+        inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],
+        outputs,
+        counts: tally.into_counts(),
+    })
 }
 
 /// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).
-fn wide_integers<'a, T: Real>(plan: &Plan, recorder: &'a crate::report::Recorder) -> Option<impl Fn(&[T]) + 'a> {
+fn wide_integers<'a, T: Real>(
+    plan: &Plan,
+    recorder: &'a crate::report::Recorder,
+) -> Option<impl Fn(&[T]) + 'a> {
     let decoding = plan.prepared.found.raster.decoding().dtype();
     let narrowed = plan.work_type == WorkType::F32 && decoding.is_integer() && decoding.size() >= 4;
     let warned = std::sync::atomic::AtomicBool::new(false);
@@ -91,7 +93,9 @@ fn wide_integers<'a, T: Real>(plan: &Plan, recorder: &'a crate::report::Recorder
 
 fn count_work(plan: &Plan, context: &Context) {
     let cost = plan.cost;
-    context.recorder.count("read", Work { items: cost.cells, bytes_read: cost.bytes_read, ..Work::default() });
+    context
+        .recorder
+        .count("read", Work { items: cost.cells, bytes_read: cost.bytes_read, ..Work::default() });
     context.recorder.count("compute", Work { items: cost.cells, flop: cost.flop, ..Work::default() });
     let written = Work { items: cost.cells, bytes_written: cost.bytes_written, ..Work::default() };
     context.recorder.count("write", written);

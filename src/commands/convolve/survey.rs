@@ -5,7 +5,6 @@
 use super::plan::Plan;
 use super::raster::Raster;
 use super::strips::{Strip, Strips};
-use crate::array::Real;
 use crate::error::Result;
 use crate::kernels::hotspots::{GlobalStats, Moments};
 use crate::kernels::window::Boundary;

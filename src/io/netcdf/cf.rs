@@ -128,7 +128,7 @@ impl CfDecoder {
                 D::multiply(block, scale);
             }
             if let Some(offset) = self.offset {
-                D::add(block, offset);
+                <D as Packed>::add(block, offset);
             }
             self.mask(bytes, block);
             out.iter_mut().zip(block.iter()).for_each(|(out, value)| *out = T::round_from(value.widen()));

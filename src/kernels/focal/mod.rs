@@ -53,6 +53,17 @@ pub enum Algorithm {
     Fft,
 }
 
+impl NanRule {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            NanRule::Propagate => "propagate",
+            NanRule::Footprint => "footprint",
+            NanRule::Ignore => "ignore",
+        }
+    }
+}
+
 impl Algorithm {
     /// The word on the command line.
     pub fn name(self) -> &'static str {

@@ -125,6 +125,11 @@ impl Focal {
         }
     }
 
+    /// The weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
     /// The recipe in use.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe

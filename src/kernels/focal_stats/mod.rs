@@ -97,7 +97,10 @@ pub struct Scratch<T> {
 
 /// Columns of a tile and output rows of one: a tile of a 15 x 15 mask fits in the second-level
 /// cache together with its value table.
-const TILE: (usize, usize) = (32, 256);
+const TILE: (usize, usize) = (TILE_ROWS, 256);
+
+/// Output rows of a tile: blocks of so many rows share no work.
+pub const TILE_ROWS: usize = 32;
 
 impl FocalStats {
     /// True when one of `some` is asked.
@@ -108,9 +111,9 @@ impl FocalStats {
     /// Bytes of scratch that one call needs.
     pub fn scratch_bytes(&self) -> u64 {
         let margin = |tile: usize, side: usize| (tile + side) as u64 + block::LANES as u64;
-        let cells = margin(TILE.0, self.mask.height()).saturating_mul(margin(TILE.1, self.mask.width()));
+        let cells = margin(TILE.0, self.mask.rows()).saturating_mul(margin(TILE.1, self.mask.cols()));
         let tally = if self.wants(&[Statistic::Variety]) { variety::BYTES_PER_CELL } else { 0 };
-        cells.saturating_mul(8 + tally).saturating_add(self.mask.taps().len() as u64 * 8)
+        cells.saturating_mul(8 + tally).saturating_add(self.mask.count() as u64 * 8)
     }
 
     /// Computes rows `span` of every statistic; `out` has one layer of `span.len()` rows for

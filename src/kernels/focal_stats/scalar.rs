@@ -17,7 +17,7 @@ pub fn plane<T: Real>(
         (_, _, Boundary::Constant(value)) => T::round_from(value),
         _ => T::NAN,
     };
-    let (above, beside) = (mask.half_height() as i64, mask.half_width() as i64);
+    let (above, beside) = (mask.half_rows() as i64, mask.half_cols() as i64);
     (0..height * width)
         .map(|at| {
             let (i, j) = ((at / width) as i64, (at % width) as i64);

@@ -1,6 +1,11 @@
 use super::*;
+use crate::kernels::focal::{KernelType, Weights};
 use crate::kernels::window::Boundary;
 use proptest::prelude::*;
+
+fn mask_of(values: Vec<f64>, rows: usize, cols: usize) -> Mask {
+    Mask::from_weights(&Weights { values, rows, cols, kind: KernelType::F64 }).unwrap()
+}
 
 fn boundary() -> impl Strategy<Value = Boundary> {
     prop_oneof![
@@ -28,7 +33,7 @@ fn mask() -> impl Strategy<Value = Mask> {
         let (h, w) = (2 * h + 1, 2 * w + 1);
         prop::collection::vec(prop::bool::weighted(0.6), h * w).prop_map(move |ones| {
             let weights: Vec<f64> = ones.iter().map(|&one| f64::from(u8::from(one))).collect();
-            Mask::from_weights(&weights, h, w).unwrap()
+            mask_of(weights, h, w)
         })
     })
 }
@@ -100,7 +105,7 @@ fn rasters_of_several_tiles_are_the_definition() {
     values[40 * width + 300] = f64::NAN;
     let weights: Vec<f64> = (0..7 * 5).map(|i| f64::from(i % 3 != 1)).collect();
     let stats = FocalStats {
-        mask: Mask::from_weights(&weights, 7, 5).unwrap(),
+        mask: mask_of(weights, 7, 5),
         statistics: Statistic::ALL.to_vec(),
         level: CpuLevel::detect(),
     };
@@ -113,7 +118,7 @@ fn rasters_of_several_tiles_are_the_definition() {
 #[test]
 fn a_mask_without_ones_has_empty_windows() {
     let stats = FocalStats {
-        mask: Mask::from_weights(&[0.0; 9], 3, 3).unwrap(),
+        mask: mask_of(vec![0.0; 9], 3, 3),
         statistics: Statistic::ALL.to_vec(),
         level: CpuLevel::detect(),
     };

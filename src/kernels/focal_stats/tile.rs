@@ -21,10 +21,10 @@ pub(super) struct Tile<T> {
 impl<T: Real> Tile<T> {
     /// Copies what the outputs at `rows` x `columns` need.
     pub fn load(&mut self, window: &Window<'_, T>, mask: &Mask, rows: Range<usize>, columns: Range<usize>) {
-        let (above, beside) = (mask.half_height(), mask.half_width());
+        let (above, beside) = (mask.half_rows(), mask.half_cols());
         let held = columns.len() + 2 * beside;
         self.shape = (rows.len(), columns.len());
-        self.reach = mask.height();
+        self.reach = mask.rows();
         // Blocks of lanes may run over the last column, and a sliding window goes one column
         // further than there are outputs; both find zeros there.
         self.stride = columns.len().next_multiple_of(LANES) + 2 * beside + 1;
