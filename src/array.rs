@@ -5,6 +5,7 @@
 
 use half::f16;
 use serde::{Deserialize, Serialize};
+use std::ops::{Add, Sub};
 
 /// Element type of a numeric array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,7 +138,17 @@ impl WorkType {
 }
 
 /// A working value: `f32` or `f64`.
-pub trait Real: Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
+pub trait Real:
+    Copy
+    + Send
+    + Sync
+    + PartialOrd
+    + Default
+    + std::fmt::Debug
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + 'static
+{
     /// Which of the two it is.
     const WORK: WorkType;
     /// Not a number.

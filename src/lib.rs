@@ -17,6 +17,8 @@ pub mod error;
 pub mod io;
 pub mod kernels;
 pub mod pipeline;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod report;
 pub mod units;
 

@@ -160,8 +160,8 @@ pub(crate) fn read_rectangle(
     let end = runs.end();
     let (mut window, mut window_start) = (Vec::new(), 0u64);
     runs.for_each(|offset| {
-        let inside = offset >= window_start
-            && offset + runs.length as u64 <= window_start + window.len() as u64;
+        let inside =
+            offset >= window_start && offset + runs.length as u64 <= window_start + window.len() as u64;
         if !inside {
             window.resize((end - offset).min(WINDOW as u64) as usize, 0);
             window_start = offset;

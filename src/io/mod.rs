@@ -6,10 +6,11 @@
 //! extension. [`memory`] holds the same traits over arrays, for tests, benches and library users.
 
 pub mod atomic;
+mod block;
+mod choose;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
-#[cfg(feature = "hdf5")]
 pub mod netcdf;
 pub mod npy;
 pub mod npz;
@@ -20,6 +21,7 @@ use crate::error::Result;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use choose::{create, open, output_format};
 pub use spec::InputSpec;
 
 /// Formats that are told apart.

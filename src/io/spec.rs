@@ -33,7 +33,9 @@ impl InputSpec {
     /// [`Error::Usage`] for an empty path or an empty dataset name.
     pub fn parse(text: &str) -> Result<Self> {
         if text.is_empty() {
-            return Err(Error::usage("input '': expected FILE or FILE:DATASET, such as session.h5:/group/data"));
+            return Err(Error::usage(
+                "input '': expected FILE or FILE:DATASET, such as session.h5:/group/data",
+            ));
         }
         if Path::new(text).exists() {
             return Ok(InputSpec::file(text));

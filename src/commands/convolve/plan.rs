@@ -129,6 +129,14 @@ pub struct Plan {
     pub(super) prepared: Prepared,
 }
 
+impl Plan {
+    /// The raster as messages name it: `dem.nc:/elevation`.
+    pub fn place(&self) -> String {
+        let InputPlan { path, dataset, .. } = &self.input;
+        if dataset.is_empty() { path.display().to_string() } else { format!("{}:{dataset}", path.display()) }
+    }
+}
+
 fn shape(lengths: &[u64]) -> String {
     lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
@@ -138,7 +146,11 @@ impl fmt::Display for Plan {
         let InputPlan { path, dataset, stored, decoded, planes, .. } = &self.input;
         let colon = if dataset.is_empty() { "" } else { ":" };
         writeln!(f, "input      {}{colon}{dataset}", path.display())?;
-        writeln!(f, "           {} {stored}, decoded as {decoded}, {planes} plane(s)", shape(&self.input.shape))?;
+        writeln!(
+            f,
+            "           {} {stored}, decoded as {decoded}, {planes} plane(s)",
+            shape(&self.input.shape)
+        )?;
         if let Some(chunks) = &self.input.chunks {
             writeln!(f, "           stored in chunks of {}", shape(chunks))?;
         }

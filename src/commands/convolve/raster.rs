@@ -47,10 +47,17 @@ pub struct Raster {
 }
 
 /// Buffers that reading rows needs, reused from call to call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReadScratch<T> {
     bytes: Vec<u8>,
     turned: Vec<T>,
+}
+
+impl<T> ReadScratch<T> {
+    /// Nothing is allocated yet.
+    pub fn empty() -> Self {
+        ReadScratch { bytes: Vec::new(), turned: Vec::new() }
+    }
 }
 
 impl Raster {
@@ -58,7 +65,12 @@ impl Raster {
     ///
     /// # Errors
     /// The dataset has fewer than two axes, or the two are the same or out of range.
-    pub fn new(dataset: Arc<dyn Dataset>, decoding: Decoding, axes: (usize, usize), place: &str) -> Result<Self> {
+    pub fn new(
+        dataset: Arc<dyn Dataset>,
+        decoding: Decoding,
+        axes: (usize, usize),
+        place: &str,
+    ) -> Result<Self> {
         let rank = dataset.info().shape.len();
         if rank < 2 {
             return Err(Error::data(
@@ -69,7 +81,9 @@ impl Raster {
             ));
         }
         if axes.0 == axes.1 || axes.0 >= rank || axes.1 >= rank {
-            return Err(Error::usage(format!("--dims: two different axes of the {rank} of {place} are needed")));
+            return Err(Error::usage(format!(
+                "--dims: two different axes of the {rank} of {place} are needed"
+            )));
         }
         Ok(Raster { dataset, decoding, y_axis: axes.0, x_axis: axes.1 })
     }

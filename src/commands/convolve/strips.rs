@@ -75,7 +75,7 @@ impl<'a, T: Real> Strips<'a, T> {
             raster,
             halo,
             boundary,
-            scratch: ReadScratch { ..Default::default() },
+            scratch: ReadScratch::empty(),
             carried_at: None,
             carried: Vec::new(),
             onlooker: None,
