@@ -5,7 +5,7 @@
 
 use super::tile::Tile;
 use super::{Place, Statistic};
-use crate::array::Real;
+use crate::array::{Real, WorkType};
 
 /// Columns of a block. Four 512-bit or eight 256-bit vectors of f64: enough sums in flight to
 /// hide the latency of additions.
@@ -65,14 +65,18 @@ fn compute<T: Real, const WHOLE: bool>(job: &Job<'_, T>, start: usize) -> Block<
     if !WHOLE {
         block.count = counts(cells, job.taps);
     }
-    if wants(&[Statistic::Sum]) {
-        block.sum = working_sums::<T, WHOLE>(cells, job.taps);
-    }
-    if wants(&[Statistic::Mean, Statistic::Var, Statistic::Std]) {
+    let averages = wants(&[Statistic::Mean, Statistic::Var, Statistic::Std]);
+    // In float64 the working sum is the mean's own.
+    let one_sum = T::WORK == WorkType::F64;
+    if averages || (one_sum && wants(&[Statistic::Sum])) {
         let sums = sums::<T, WHOLE>(cells, job.taps);
         for l in 0..LANES {
             block.mean[l] = sums[l] / block.count[l];
+            block.sum[l] = T::round_from(sums[l]);
         }
+    }
+    if !one_sum && wants(&[Statistic::Sum]) {
+        block.sum = working_sums::<T, WHOLE>(cells, job.taps);
     }
     if wants(&[Statistic::Var, Statistic::Std]) {
         let squares = squares::<T, WHOLE>(cells, job.taps, &block.mean);
