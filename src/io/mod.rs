@@ -11,7 +11,6 @@ mod choose;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
-#[cfg(feature = "hdf5")]
 pub mod netcdf;
 pub mod npy;
 pub mod npz;

@@ -1,23 +1,12 @@
 //! What the user asked of `convolve`; plain data with the defaults.
 
 use crate::io::InputSpec;
+pub use crate::kernels::focal_stats::Statistic;
 use crate::kernels::window::Boundary;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// How NaN cells take part (spec convolve 1.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NanRule {
-    /// As the peer: NaN spreads over the kernel's full rectangle.
-    #[default]
-    Propagate,
-    /// NaN spreads over the non-zero weights only (scipy's behaviour).
-    Footprint,
-    /// NaN cells are left out and the weights of the others rescaled:
-    /// sum of k x over valid cells / sum of k over valid cells.
-    Ignore,
-}
+pub use crate::kernels::focal::{Algorithm, NanRule};
 
 /// Working and output type (spec convolve 1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,35 +19,6 @@ pub enum DtypeChoice {
     F32,
     /// float64 whatever the input.
     F64,
-}
-
-/// A way to compute a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Algorithm {
-    /// Every tap, register-blocked.
-    Direct,
-    /// A column pass and a row pass (rank-1 kernels).
-    Separable,
-    /// Sums of runs of equal weights (flat kernels).
-    Runs,
-    /// Overlap-save FFT tiles, each behind an accuracy gate.
-    Fft,
-}
-
-/// One of the focal statistics, in the peer's default order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Statistic {
-    Mean,
-    Max,
-    Min,
-    Range,
-    Std,
-    Var,
-    Sum,
-    Variety,
 }
 
 /// Which of the four jobs of the command.

@@ -9,6 +9,7 @@
 
 mod attributes;
 mod bands;
+mod pack;
 mod scalar_text;
 
 use crate::array::Dtype;

@@ -1,0 +1,7 @@
+//! The vector bodies of the focal kernels, behind safe functions that check their bounds.
+#![allow(unsafe_code)] // Raw pointers keep bounds checks out of the inner loops.
+
+pub mod direct;
+pub mod listed;
+pub mod rows;
+pub mod taps;

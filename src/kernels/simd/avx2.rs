@@ -1,0 +1,97 @@
+//! Four lanes: AVX2 with FMA.
+
+use super::Lanes;
+use std::arch::x86_64::*;
+
+/// A 256-bit register.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(__m256d);
+
+// SAFETY (every block below): the trait's contract gives AVX2, FMA and valid pointers.
+impl Lanes for Avx2 {
+    const N: usize = 4;
+    const REGISTERS: usize = 16;
+    #[inline(always)]
+    unsafe fn splat(value: f64) -> Self {
+        unsafe { Avx2(_mm256_set1_pd(value)) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        unsafe { Avx2(_mm256_loadu_pd(from)) }
+    }
+    #[inline(always)]
+    unsafe fn load_f32(from: *const f32) -> Self {
+        unsafe { Avx2(_mm256_cvtps_pd(_mm_loadu_ps(from))) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        unsafe { _mm256_storeu_pd(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_f32(self, to: *mut f32) {
+        unsafe { _mm_storeu_ps(to, _mm256_cvtpd_ps(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f64) {
+        unsafe { _mm256_stream_pd(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn stream_f32(self, to: *mut f32) {
+        unsafe { _mm_stream_ps(to, _mm256_cvtpd_ps(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_add_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_sub_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_mul_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_div_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, factor: Self, term: Self) -> Self {
+        unsafe { Avx2(_mm256_fmadd_pd(self.0, factor.0, term.0)) }
+    }
+    #[inline(always)]
+    unsafe fn fnma(self, factor: Self, term: Self) -> Self {
+        unsafe { Avx2(_mm256_fnmadd_pd(self.0, factor.0, term.0)) }
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        unsafe { Avx2(_mm256_andnot_pd(_mm256_set1_pd(-0.0), self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_max_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn through_f32(self) -> Self {
+        unsafe { Avx2(_mm256_cvtps_pd(_mm256_cvtpd_ps(self.0))) }
+    }
+    #[inline(always)]
+    unsafe fn where_number(self, test: Self) -> Self {
+        unsafe { Avx2(_mm256_and_pd(self.0, _mm256_cmp_pd::<_CMP_ORD_Q>(test.0, test.0))) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
+        unsafe {
+            let r0 = _mm256_loadu_pd(from);
+            let r1 = _mm256_loadu_pd(from.add(from_stride));
+            let r2 = _mm256_loadu_pd(from.add(2 * from_stride));
+            let r3 = _mm256_loadu_pd(from.add(3 * from_stride));
+            let (a, b) = (_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1));
+            let (c, d) = (_mm256_unpacklo_pd(r2, r3), _mm256_unpackhi_pd(r2, r3));
+            _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(a, c));
+            _mm256_storeu_pd(to.add(to_stride), _mm256_permute2f128_pd::<0x20>(b, d));
+            _mm256_storeu_pd(to.add(2 * to_stride), _mm256_permute2f128_pd::<0x31>(a, c));
+            _mm256_storeu_pd(to.add(3 * to_stride), _mm256_permute2f128_pd::<0x31>(b, d));
+        }
+    }
+}

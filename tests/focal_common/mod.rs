@@ -1,0 +1,206 @@
+//! Comparing a convolution with its definition, within the documented tolerances.
+#![allow(dead_code)] // Each test file uses its part.
+
+use nissl::array::{Real, WorkType};
+use nissl::backend::CpuLevel;
+use nissl::commands::convolve::passes::FocalPass;
+use nissl::kernels::focal::scalar::{Raster, convolve};
+use nissl::kernels::focal::{
+    Algorithm, BlockCounts, Focal, Method, NanRule, Recipe, Request, Tolerance, Weights, choose,
+};
+use nissl::kernels::window::{Boundary, Window};
+use nissl::report::Recorder;
+
+/// A whole raster with its shape.
+#[derive(Debug, Clone)]
+pub struct Plane<T> {
+    pub values: Vec<T>,
+    pub height: usize,
+    pub width: usize,
+}
+
+impl<T: Real> Plane<T> {
+    pub fn raster(&self, boundary: Boundary) -> Raster<'_, T> {
+        Raster { values: &self.values, height: self.height, width: self.width, boundary }
+    }
+
+    pub fn shape(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+}
+
+/// Runs a recipe over a plane into a buffer full of rubbish.
+pub fn run<T: Real>(
+    plane: &Plane<T>,
+    weights: &Weights,
+    recipe: Recipe,
+    level: CpuLevel,
+    boundary: Boundary,
+) -> (Vec<T>, BlockCounts) {
+    let pass = FocalPass::new(Focal::new(weights, recipe, level), plane.width);
+    let mut out = vec![T::round_from(-12345.0); plane.values.len()];
+    let window = Window::whole(&plane.values, plane.height, plane.width, boundary);
+    let counts = pass.rows(&window, 0, plane.height, &mut out, &Recorder::new());
+    (out, counts)
+}
+
+/// Every request that a kernel can be asked for, with its name.
+pub fn requests(nan: NanRule, work: WorkType) -> Vec<(&'static str, Request)> {
+    let base = Request { nan, ..Request::default() };
+    let forced = |algorithm| Request { algorithm: Some(algorithm), ..base };
+    let mut all = vec![
+        ("exact", Request { exact: true, ..base }),
+        ("auto", base),
+        ("direct", forced(Algorithm::Direct)),
+        ("separable", forced(Algorithm::Separable)),
+        ("runs", forced(Algorithm::Runs)),
+        ("fft", forced(Algorithm::Fft)),
+    ];
+    if work == WorkType::F32 {
+        all.push(("fast", Request { fast: true, ..base }));
+    }
+    all
+}
+
+/// Sum of |k||x| per cell, non-finite values counting as 0.
+pub fn magnitudes<T: Real>(plane: &Plane<T>, weights: &Weights, boundary: Boundary) -> Vec<f64> {
+    let values =
+        plane.values.iter().map(|v| v.widen().abs()).map(|v| if v.is_finite() { v } else { 0.0 }).collect();
+    let absolute = Plane { values, height: plane.height, width: plane.width };
+    let kernel = Weights { values: weights.values.iter().map(|k| k.abs()).collect(), ..weights.clone() };
+    let boundary = match boundary {
+        Boundary::Constant(v) => Boundary::Constant(if v.is_finite() { v.abs() } else { 0.0 }),
+        other => other,
+    };
+    convolve::<f64>(&absolute.raster(boundary), &kernel, NanRule::Propagate)
+}
+
+/// The largest norm an FFT tile of a recipe can have: that of the whole extended raster less
+/// any constant is at most the norm of its values, which is too loose; so tile by tile.
+pub struct TileNorms {
+    rows: usize,
+    cols: usize,
+    across: usize,
+    norms: Vec<f64>,
+}
+
+impl TileNorms {
+    pub fn new<T: Real>(
+        plane: &Plane<T>,
+        weights: &Weights,
+        boundary: Boundary,
+        tile: (usize, usize),
+    ) -> Self {
+        let (rows, cols) = (tile.0 + 1 - weights.rows, tile.1 + 1 - weights.cols);
+        let raster = plane.raster(boundary);
+        let (down, across) = (plane.height.div_ceil(rows), plane.width.div_ceil(cols));
+        let (ph, pw) = (weights.rows / 2, weights.cols / 2);
+        let mut squares = vec![0.0; down * across];
+        for t in 0..down * across {
+            let (i0, j0) = (t / across * rows, t % across * cols);
+            let mut seen = Vec::new();
+            for i in i0..(i0 + tile.0).min(plane.height + 2 * ph) {
+                for j in j0..(j0 + tile.1).min(plane.width + 2 * pw) {
+                    let value = raster.at(i as i64 - ph as i64, j as i64 - pw as i64);
+                    seen.extend(value.map(T::widen).filter(|v| v.is_finite()));
+                }
+            }
+            let mean = seen.iter().sum::<f64>() / seen.len().max(1) as f64;
+            squares[t] = seen.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+        }
+        // Two neighbours ride in one transform and share their rounding errors.
+        let norms = (0..squares.len())
+            .map(|t| {
+                let first = t / across * across + t % across / 2 * 2;
+                let second = if (first + 1) % across != 0 {
+                    squares.get(first + 1).copied().unwrap_or(0.0)
+                } else {
+                    0.0
+                };
+                (squares[first] + second).sqrt()
+            })
+            .collect();
+        TileNorms { rows, cols, across, norms }
+    }
+
+    pub fn at(&self, i: usize, j: usize) -> f64 {
+        self.norms[i / self.rows * self.across + j / self.cols]
+    }
+}
+
+/// Same pattern of NaN and infinities, values within the tier of the recipe's method; `Err`
+/// names the worst cell. Returns the largest share of the tolerance used.
+pub fn compare<T: Real>(
+    (got, expected): (&[T], &[T]),
+    plane: &Plane<T>,
+    (weights, recipe, boundary): (&Weights, &Recipe, Boundary),
+) -> Result<f64, String> {
+    let tolerance = Tolerance::new(weights, T::WORK);
+    let magnitudes = magnitudes(plane, weights, boundary);
+    let norms = match recipe.method {
+        Method::Fft { rows, cols } => {
+            Some((TileNorms::new(plane, weights, boundary, (rows, cols)), (rows * cols) as f64))
+        }
+        _ => None,
+    };
+    let valid: f64 = weights.values.iter().sum();
+    let rescale = if recipe.nan == NanRule::Ignore { 4.0 / valid.abs() } else { 1.0 };
+    let mut worst = 0.0_f64;
+    for (at, (g, e)) in got.iter().zip(expected).enumerate() {
+        let (i, j) = (at / plane.width, at % plane.width);
+        let (g, e, s) = (g.widen(), e.widen(), magnitudes[at]);
+        let allowed = match (&recipe.method, &norms) {
+            (Method::Exact, _) => 0.0,
+            (Method::Fast, _) => tolerance.narrow_rows(s, e),
+            (_, Some((norms, points))) => tolerance.transformed(s, e, *points, norms.at(i, j)),
+            _ => tolerance.reordered(s, e),
+        };
+        let allowed = if matches!(recipe.method, Method::Exact) {
+            0.0
+        } else {
+            allowed * rescale + if recipe.nan == NanRule::Ignore { 1e-12 * e.abs() } else { 0.0 }
+        };
+        let fine = if e.is_nan() || e.is_infinite() || g.is_nan() || g.is_infinite() {
+            (e.is_nan() && g.is_nan()) || e == g
+        } else {
+            worst = worst.max(if allowed > 0.0 { (g - e).abs() / allowed } else { 0.0 });
+            (g - e).abs() <= allowed
+        };
+        if !fine {
+            return Err(format!(
+                "cell [{i}, {j}] of {} x {}: got {g:e}, expected {e:e}, allowed {allowed:e} ({}, {}x{} kernel, {boundary:?}, {:?})",
+                plane.height,
+                plane.width,
+                recipe.method.name(),
+                weights.rows,
+                weights.cols,
+                recipe.nan
+            ));
+        }
+    }
+    Ok(worst)
+}
+
+/// The scalar answer.
+pub fn expected<T: Real>(plane: &Plane<T>, weights: &Weights, boundary: Boundary, nan: NanRule) -> Vec<T> {
+    convolve(&plane.raster(boundary), weights, nan)
+}
+
+/// Every usable recipe at every level against the definition.
+pub fn check_all<T: Real>(
+    plane: &Plane<T>,
+    weights: &Weights,
+    boundary: Boundary,
+    nan: NanRule,
+) -> Result<(), String> {
+    let want = expected(plane, weights, boundary, nan);
+    for (name, request) in requests(nan, T::WORK) {
+        let Ok(recipe) = choose(weights, plane.shape(), T::WORK, &request) else { continue };
+        for level in CpuLevel::available() {
+            let (got, _) = run(plane, weights, recipe.clone(), level, boundary);
+            compare((&got, &want), plane, (weights, &recipe, boundary))
+                .map_err(|e| format!("{name} {level:?}: {e}"))?;
+        }
+    }
+    Ok(())
+}
