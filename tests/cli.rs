@@ -51,7 +51,9 @@ fn one_error_line() -> impl Predicate<str> {
 
 #[test]
 fn help_and_version_go_to_stdout_and_succeed() {
-    for arguments in [&["--help"][..], &["-h"], &["help", "convolve"], &["convolve", "--help"], &["convolve", "-h"]] {
+    for arguments in
+        [&["--help"][..], &["-h"], &["help", "convolve"], &["convolve", "--help"], &["convolve", "-h"]]
+    {
         nissl().args(arguments).assert().success().stdout(contains("Usage: nissl")).stderr(is_empty());
     }
     let version = concat!("nissl ", env!("CARGO_PKG_VERSION"), "\n");
@@ -82,7 +84,12 @@ fn mistakes_in_the_command_line_are_one_line_with_exit_code_2() {
         wrong.stderr(one_error_line()).stderr(contains(words)).stderr(contains("nissl convolve --help"));
     }
     nissl().arg("smooth").assert().code(2).stderr(one_error_line()).stderr(contains("smooth"));
-    nissl().args(["convolve", "a.npy"]).assert().code(2).stderr(one_error_line()).stderr(contains("--output"));
+    nissl()
+        .args(["convolve", "a.npy"])
+        .assert()
+        .code(2)
+        .stderr(one_error_line())
+        .stderr(contains("--output"));
 }
 
 #[test]
@@ -123,7 +130,9 @@ fn flags_of_convolve_that_contradict_each_other_are_refused_unread() {
 
 #[test]
 fn exact_goes_with_direct() {
-    for flags in [&["--exact"][..], &["--exact", "--algorithm", "direct"], &["--exact", "--algorithm", "auto"]] {
+    for flags in
+        [&["--exact"][..], &["--exact", "--algorithm", "direct"], &["--exact", "--algorithm", "auto"]]
+    {
         convolve(flags).assert().code(1).stderr(contains("absent.npy"));
     }
 }
@@ -237,7 +246,9 @@ fn a_run_leaves_output_and_report_and_keeps_stdout_clean() {
     assert_eq!(report["outcome"]["status"], "done");
     assert_eq!(report["argv"][1], "convolve");
     assert_eq!(report["outcome"]["outputs"][0], "out.npy");
-    for pointer in ["/plan", "/host/cpu", "/host/cores_allowed", "/threads/why", "/memory/bytes", "/peak_rss", "/stages"] {
+    for pointer in
+        ["/plan", "/host/cpu", "/host/cores_allowed", "/threads/why", "/memory/bytes", "/peak_rss", "/stages"]
+    {
         assert!(report.pointer(pointer).is_some_and(|v| !v.is_null()), "no {pointer}");
     }
     assert!(report["threads"]["count"].as_u64() >= report["threads"]["worked"].as_u64());
@@ -273,7 +284,12 @@ fn a_report_on_stdout_is_one_json_object() {
 fn a_report_never_replaces_a_file_of_the_user() {
     let desk = desk();
     std::fs::write(desk.path().join("mine.txt"), "mine").unwrap();
-    for (report, words) in [("raster.npy", "another --report"), ("out.npy", "another --report"), ("mine.txt", "--force"), (".", "folder")] {
+    for (report, words) in [
+        ("raster.npy", "another --report"),
+        ("out.npy", "another --report"),
+        ("mine.txt", "--force"),
+        (".", "folder"),
+    ] {
         let output = run(&desk, &["--report", report]);
         assert_eq!(output.status.code(), Some(2), "{report}");
         assert!(text(&output.stderr).contains(words), "{report}: {}", text(&output.stderr));
@@ -353,7 +369,17 @@ fn a_signal_ends_a_run_at_once_and_leaves_nothing_behind() {
     // Long enough to be caught at work, sparse on disk.
     raster(&folder.path().join("raster.npy"), 30_000, 8_000);
     for signal in ["INT", "TERM", "USR1"] {
-        let arguments = ["convolve", "raster.npy", "-o", "out.npy", "--kernel", "gauss:20", "--exact", "--progress", "none"];
+        let arguments = [
+            "convolve",
+            "raster.npy",
+            "-o",
+            "out.npy",
+            "--kernel",
+            "gauss:20",
+            "--exact",
+            "--progress",
+            "none",
+        ];
         let child = std::process::Command::new(env!("CARGO_BIN_EXE_nissl"))
             .args(arguments)
             .current_dir(folder.path())
@@ -362,13 +388,17 @@ fn a_signal_ends_a_run_at_once_and_leaves_nothing_behind() {
             .unwrap();
         wait_for_unfinished(folder.path());
         let sent = Instant::now();
-        let kill = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+        let kill = std::process::Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(kill.success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{signal}");
         assert_eq!(text(&output.stderr), "nissl: error: interrupted; no output was written\n");
         assert!(sent.elapsed() < Duration::from_secs(5), "{signal}: {:?}", sent.elapsed());
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["raster.npy"], "{signal}");
     }
 }

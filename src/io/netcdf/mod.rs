@@ -16,3 +16,6 @@ pub use cf::CfDecoder;
 pub use layout::RasterLayout;
 pub use read::{FoundRaster, GridFacts, find_raster};
 pub use write::{OutVariable, create_raster_file};
+
+#[cfg(test)]
+mod tests;
