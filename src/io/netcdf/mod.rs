@@ -16,3 +16,6 @@ pub use cf::CfDecoder;
 pub use layout::{RasterLayout, text_attribute};
 pub use read::{AxisFacts, FoundRaster, GridFacts, find_raster};
 pub use write::{OutVariable, create_raster_file};
+
+#[cfg(test)]
+mod tests;
