@@ -3,6 +3,9 @@
 //! Lanes are columns: every lane adds its window in row-major order, so the bits are those of
 //! the definition at any vector length.
 
+// Lanes of several arrays move in step: one index says it plainly and vectorises.
+#![allow(clippy::needless_range_loop)]
+
 use super::tile::Tile;
 use super::{Place, Statistic};
 use crate::array::{Real, WorkType};
