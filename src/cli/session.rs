@@ -22,6 +22,8 @@ pub struct Job<P> {
     pub command: &'static str,
     /// What its progress counts.
     pub unit: &'static str,
+    /// What its stages count.
+    pub item: &'static str,
     /// Command line as typed.
     pub argv: Vec<OsString>,
     /// Files it reads.
@@ -89,7 +91,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
             deliver(&report, &report_to)?;
             if !flags.quiet && flags.progress != Display::Json {
                 // A closed stderr is no reason to fail a finished run.
-                let _ = std::io::stderr().lock().write_all(text::table(&report, job.unit).as_bytes());
+                let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());
             }
             Ok(ExitCode::Done)
         }
