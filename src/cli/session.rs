@@ -16,6 +16,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Options bound to a command's planning.
+pub type MakePlan<P> = Box<dyn Fn(&Context) -> Result<P>>;
+
 /// What a command brings to a run.
 pub struct Job<P> {
     /// Its name.
@@ -33,7 +36,7 @@ pub struct Job<P> {
     /// Replace existing files.
     pub force: bool,
     /// Makes the plan.
-    pub plan: Box<dyn Fn(&Context) -> Result<P>>,
+    pub plan: MakePlan<P>,
     /// What the plan warns about.
     pub warnings: fn(&P) -> &[String],
     /// Runs the plan.
