@@ -76,7 +76,6 @@ fn mistakes_in_the_command_line_are_one_line_with_exit_code_2() {
         (&["--memory=-1G"], "--memory"),
         (&["--backend", "gpu"], "wgpu"),
         (&["--progress", "loud"], "plain"),
-        (&["-q", "-v"], "--verbose"),
         (&["--force", "--force"], "--force"),
         (&["--kernel", "laplace"], "--kernel"),
     ] {
@@ -237,7 +236,7 @@ fn a_run_leaves_output_and_report_and_keeps_stdout_clean() {
     let output = run(&desk, &[]);
     let told = text(&output.stderr);
     assert!(output.status.success() && output.stdout.is_empty(), "{told}");
-    for word in ["time", "memory", "output    out.npy"] {
+    for word in ["time", "cells/s", "memory", "output    out.npy"] {
         assert!(told.contains(word), "no {word} in {told}");
     }
     let report = std::fs::read(desk.path().join("out.npy.report.json")).unwrap();
@@ -261,6 +260,13 @@ fn quiet_says_nothing_and_json_progress_is_nothing_but_json() {
     for line in text(&run(&desk, &["--force", "--progress", "json"]).stderr).lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
+}
+
+#[test]
+fn of_quiet_and_verbose_the_last_one_wins() {
+    let desk = desk();
+    assert_eq!(text(&run(&desk, &["-v", "-q"]).stderr), "");
+    assert!(text(&run(&desk, &["-q", "-v", "--force"]).stderr).contains("backend cpu"));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn wrong_imports(source: &Source) -> Vec<String> {
             Some(_) => import.path.join("::"),
         };
         let inside = |module: &&str| path == **module || path.starts_with(&format!("{module}::"));
-        if !allowed.iter().any(|module| inside(&module)) {
+        if !allowed.iter().any(inside) {
             wrong.push(format!("{}:{}: may not import {path}", source.path, import.line));
         }
         if let Some(other) = other_command(&source.path, &import.path) {

@@ -73,11 +73,11 @@ pub struct RunFlags {
     pub dry_run: bool,
 
     /// Tell on stderr what is found and decided; twice for details
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, action = ArgAction::Count, overrides_with = "quiet")]
     pub verbose: u8,
 
     /// Only warnings and errors on stderr: no progress, no table at the end
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "verbose")]
     pub quiet: bool,
 }
 

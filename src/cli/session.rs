@@ -16,12 +16,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Options bound to a command's planning.
+pub type MakePlan<P> = Box<dyn Fn(&Context) -> Result<P>>;
+
 /// What a command brings to a run.
 pub struct Job<P> {
     /// Its name.
     pub command: &'static str,
     /// What its progress counts.
     pub unit: &'static str,
+    /// What its stages count.
+    pub item: &'static str,
     /// Command line as typed.
     pub argv: Vec<OsString>,
     /// Files it reads.
@@ -31,7 +36,7 @@ pub struct Job<P> {
     /// Replace existing files.
     pub force: bool,
     /// Makes the plan.
-    pub plan: Box<dyn Fn(&Context) -> Result<P>>,
+    pub plan: MakePlan<P>,
     /// What the plan warns about.
     pub warnings: fn(&P) -> &[String],
     /// Runs the plan.
@@ -89,7 +94,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
             deliver(&report, &report_to)?;
             if !flags.quiet && flags.progress != Display::Json {
                 // A closed stderr is no reason to fail a finished run.
-                let _ = std::io::stderr().lock().write_all(text::table(&report, job.unit).as_bytes());
+                let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());
             }
             Ok(ExitCode::Done)
         }

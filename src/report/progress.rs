@@ -157,7 +157,9 @@ fn show(bar: &ProgressBar, progress: Progress, unit: &str) {
     if progress.total > 0 {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
-        bar.set_message(rate_and_rest(progress, unit));
+        let message = rate_and_rest(progress, unit);
+        let still = || format!("{} so far", seconds(progress.elapsed_s));
+        bar.set_message(if message.is_empty() { still() } else { message });
     }
 }
 

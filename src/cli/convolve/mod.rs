@@ -197,6 +197,7 @@ impl ConvolveArgs {
         let job = Job {
             command: "convolve",
             unit: "rows",
+            item: "cells",
             argv,
             inputs: vec![options.input.path.clone()],
             outputs: std::iter::once(&options.output).chain(&options.plot).cloned().collect(),
