@@ -294,6 +294,9 @@ fn a_report_never_replaces_a_file_of_the_user() {
         assert_eq!(output.status.code(), Some(2), "{report}");
         assert!(text(&output.stderr).contains(words), "{report}: {}", text(&output.stderr));
     }
+    let output = run(&desk, &["--report", "nowhere/r.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("nowhere: cannot write"), "{}", text(&output.stderr));
     assert_eq!(std::fs::read_to_string(desk.path().join("mine.txt")).unwrap(), "mine");
     assert!(!desk.path().join("out.npy").exists());
 }

@@ -154,8 +154,12 @@ fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
         return Err(Error::usage(message));
     }
     // An old report beside a new output is stale; one named by hand may be any file of the user's.
-    if flags.report.is_some() && !job.force && path.is_file() {
-        return Err(Error::OutputExists(path));
+    if flags.report.is_some() {
+        if !job.force && path.is_file() {
+            return Err(Error::OutputExists(path));
+        }
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::metadata(folder).map_err(Error::io(folder, "write the report into"))?;
     }
     if path.is_dir() {
         return Err(Error::usage(format!("--report {}: is a folder, expected a file", path.display())));

@@ -220,12 +220,11 @@ fn piece_shape(count: &[u64], element: usize) -> Vec<u64> {
     piece
 }
 
+/// Called with start and extent of each piece.
+type EachPiece<'a> = dyn FnMut(&[u64], &[u64]) -> Result<()> + 'a;
+
 /// Walks over `count` in pieces, the last axis slowest (ascending in a Fortran-order file).
-fn for_each_piece(
-    count: &[u64],
-    piece: &[u64],
-    each: &mut dyn FnMut(&[u64], &[u64]) -> Result<()>,
-) -> Result<()> {
+fn for_each_piece(count: &[u64], piece: &[u64], each: &mut EachPiece) -> Result<()> {
     let mut start = vec![0u64; count.len()];
     loop {
         let here: Vec<u64> =

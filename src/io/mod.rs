@@ -54,6 +54,21 @@ pub enum StoredType {
     Other(String),
 }
 
+impl std::fmt::Display for StoredType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoredType::Number(dtype, ByteOrder::Big) if dtype.size() > 1 => {
+                write!(f, "{} (big-endian)", dtype.name())
+            }
+            StoredType::Number(dtype, _) => f.write_str(dtype.name()),
+            StoredType::Bool => f.write_str("bool"),
+            StoredType::Text => f.write_str("text"),
+            StoredType::Reference => f.write_str("reference"),
+            StoredType::Other(name) => f.write_str(name),
+        }
+    }
+}
+
 /// Shape, type and storage of one dataset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetInfo {

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)] // The memory map, which no safe interface offers.
 
 mod header;
+mod literal;
 mod writer;
 
 use super::block::{self, ReadAt, Runs};

@@ -40,7 +40,7 @@ struct NpzArray {
 
 enum Body {
     Stored(FileRange, Checksum),
-    Deflated(Inflated),
+    Deflated(Box<Inflated>),
 }
 
 /// Where a member lies, from the archive's directory.
@@ -171,7 +171,7 @@ impl NpzArray {
         let header = checked_header(&name, &front, place.size)?;
         inflated.skip_header(header.data_offset);
         let info = npy::info_of(place.name.clone(), header);
-        Ok(NpzArray { place: name, info, body: Body::Deflated(inflated) })
+        Ok(NpzArray { place: name, info, body: Body::Deflated(Box::new(inflated)) })
     }
 }
 

@@ -141,7 +141,7 @@ fn draw(panel: &Panel, at: &Place, figure: &mut Figure) {
     x_axis(&panel.x, at, figure);
     y_axis(&panel.y, at, flip, figure);
     match limits.scale {
-        Scale::Classes => class_key(panel, at, figure),
+        Scale::Classes => class_key(at, figure),
         _ => colour_bar(panel, &limits, at, figure),
     }
 }
@@ -177,7 +177,7 @@ fn share(axis: &Axis, value: f64) -> f64 {
 
 fn x_axis(axis: &Axis, at: &Place, figure: &mut Figure) {
     let bottom = at.y + at.height + 0.5;
-    for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.width / 70.0) as usize) {
+    for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.width / 68.0) as usize) {
         let x = at.x + share(axis, value) * at.width;
         figure.strokes.push(line((x, bottom), (x, bottom + TICK)));
         figure.texts.push(text((x, bottom + TICK + 12.0), SMALL, Anchor::Middle, label));
@@ -189,7 +189,7 @@ fn x_axis(axis: &Axis, at: &Place, figure: &mut Figure) {
 fn y_axis(axis: &Axis, at: &Place, flip: bool, figure: &mut Figure) {
     let left = at.x - 0.5;
     let mut longest = 0;
-    for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.height / 55.0) as usize) {
+    for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.height / 48.0) as usize) {
         let down = if flip { 1.0 - share(axis, value) } else { share(axis, value) };
         let y = at.y + down * at.height;
         longest = longest.max(label.chars().count());
@@ -218,7 +218,7 @@ fn colour_bar(panel: &Panel, limits: &Limits, at: &Place, figure: &mut Figure) {
     frame(&bar, figure);
     let right = bar.x + bar.width + 0.5;
     let mut longest = 0;
-    for (value, label) in ticks(limits.low, limits.high, (at.height / 55.0) as usize) {
+    for (value, label) in ticks(limits.low, limits.high, (at.height / 42.0) as usize) {
         let y = bar.y + (limits.high - value) / (limits.high - limits.low) * bar.height;
         longest = longest.max(label.chars().count());
         figure.strokes.push(line((right, y), (right + TICK, y)));
@@ -232,7 +232,7 @@ fn colour_bar(panel: &Panel, limits: &Limits, at: &Place, figure: &mut Figure) {
 }
 
 /// Hot spot classes as boxes, hottest on top.
-fn class_key(panel: &Panel, at: &Place, figure: &mut Figure) {
+fn class_key(at: &Place, figure: &mut Figure) {
     let (x, step) = (at.x + at.width + BAR_GAP, (at.height / 9.0).clamp(15.0, 26.0));
     let mut y = at.y;
     for (class, fill) in CLASSES.iter().rev() {
@@ -247,10 +247,4 @@ fn class_key(panel: &Panel, at: &Place, figure: &mut Figure) {
         figure.texts.push(text((x + BAR_WIDTH + 7.0, y + size / 2.0 + 4.0), SMALL, Anchor::Start, name));
         y += step;
     }
-    figure.texts.push(text(
-        (x, y + 12.0),
-        SMALL,
-        Anchor::Start,
-        shortened(&panel.unit, SMALL, MARGIN.2 - BAR_GAP),
-    ));
 }

@@ -5,10 +5,12 @@
 //! input gives equal bytes; the PNG brings its own font.
 
 mod colours;
+mod device;
 mod figure;
 mod layout;
 mod limits;
 mod relief;
+mod svg;
 mod thinner;
 mod ticks;
 

@@ -10,14 +10,21 @@ const SOFT: f32 = 1.6;
 /// Slopes are taken relative to the map's own typical slope: the vertical unit is unknown.
 pub(super) fn shade(grid: &Grid) -> Vec<f32> {
     let (height, width) = (grid.height(), grid.width());
-    let cell = |i: usize, j: usize| grid.row(i)[j];
     let mut slopes = Vec::with_capacity(height * width);
     for i in 0..height {
         for j in 0..width {
-            let (up, down) = (i.saturating_sub(1), (i + 1).min(height - 1));
-            let (left, right) = (j.saturating_sub(1), (j + 1).min(width - 1));
-            let dx = (cell(i, right) - cell(i, left)) / (right - left).max(1) as f32;
-            let dy = (cell(down, j) - cell(up, j)) / (down - up).max(1) as f32;
+            let here = grid.row(i)[j];
+            // Towards an edge or a gap the cell stands in for its neighbour.
+            let rise = |before: Option<f32>, after: Option<f32>| {
+                let real = |v: Option<f32>| v.filter(|v| !v.is_nan());
+                let steps = u8::from(real(before).is_some()) + u8::from(real(after).is_some());
+                (real(after).unwrap_or(here) - real(before).unwrap_or(here)) / f32::from(steps.max(1))
+            };
+            let left = j.checked_sub(1).map(|j| grid.row(i)[j]);
+            let dx = rise(left, grid.row(i).get(j + 1).copied());
+            let up = i.checked_sub(1).map(|i| grid.row(i)[j]);
+            let down = (i + 1 < height).then(|| grid.row(i + 1)[j]);
+            let dy = rise(up, down);
             // Ground that rises towards the lower right faces the light.
             let facing = dx + dy;
             slopes.push(if facing.is_finite() { facing } else { 0.0 });
@@ -37,6 +44,6 @@ pub(super) fn shade(grid: &Grid) -> Vec<f32> {
 /// `colour` in light of `brightness`: towards white or black, never all the way.
 pub(super) fn lit(colour: [u8; 3], brightness: f32) -> [u8; 3] {
     let target = if brightness > 0.0 { 255.0 } else { 0.0 };
-    let share = brightness.abs() * if brightness > 0.0 { 0.45 } else { 0.6 };
+    let share = brightness.abs() * if brightness > 0.0 { 0.35 } else { 0.5 };
     colour.map(|c| (f32::from(c) + (target - f32::from(c)) * share).round() as u8)
 }

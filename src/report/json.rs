@@ -56,6 +56,91 @@ fn not_a_report(path: &Path, found: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::sample;
+
+    /// Scripts read these names: one that changes its meaning or goes asks for another [`SCHEMA`].
+    #[test]
+    fn the_layout_of_schema_1_stays_as_it_is() {
+        insta::assert_snapshot!(render(&sample::report()).unwrap(), @r#"
+        {
+          "schema": 1,
+          "versions": {
+            "nissl": "0.0.0",
+            "target": "x86_64-linux",
+            "features": [
+              "cli"
+            ]
+          },
+          "command": "convolve",
+          "argv": [
+            "nissl",
+            "convolve"
+          ],
+          "directory": "/data",
+          "plan": {
+            "algorithm": {
+              "name": "fft",
+              "why": "many taps"
+            }
+          },
+          "inputs": [
+            {
+              "path": "a.npy"
+            }
+          ],
+          "host": {
+            "cpu": "Some CPU",
+            "level": "avx2",
+            "cores_allowed": 2,
+            "ram": 4294967296,
+            "slurm": {
+              "SLURM_JOB_ID": "7"
+            }
+          },
+          "backend": {
+            "name": "cpu",
+            "level": "avx2",
+            "why": "asked for"
+          },
+          "threads": {
+            "count": 2,
+            "why": "CPU affinity",
+            "worked": 1
+          },
+          "memory": {
+            "bytes": 1073741824,
+            "why": "--memory"
+          },
+          "peak_rss": 94371841,
+          "wall_s": 4.0,
+          "cpu_s": 5.25,
+          "stages": [
+            {
+              "name": "compute",
+              "wall_s": 2.0,
+              "cpu_s": 3.5,
+              "items": 8000000,
+              "bytes_read": 64,
+              "bytes_written": 32,
+              "flop": 1000,
+              "rate": 4000000.0
+            }
+          ],
+          "warnings": [
+            "mind the gap"
+          ],
+          "outcome": {
+            "status": "done",
+            "exit_code": 0,
+            "error": null,
+            "outputs": [
+              "out.npy"
+            ],
+            "counts": {}
+          }
+        }
+        "#);
+    }
 
     #[test]
     fn the_command_line_is_read_back_and_anything_else_is_refused_as_bad_data() {

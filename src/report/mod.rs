@@ -129,3 +129,44 @@ pub struct Ending {
     /// Counts particular to the command.
     pub counts: Map<String, Value>,
 }
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A report with every field set, for the tests of its views.
+
+    use super::*;
+    use crate::backend::CpuLevel;
+    use serde_json::json;
+
+    pub(crate) fn report() -> Report {
+        let work = Work { items: 8_000_000, bytes_read: 64, bytes_written: 32, flop: 1000 };
+        let stage = Stage { name: "compute".into(), wall_s: 2.0, cpu_s: 3.5, work };
+        let slurm = [("SLURM_JOB_ID", "7".to_owned())].into();
+        let cpu = "Some CPU".to_owned();
+        Report {
+            schema: SCHEMA,
+            versions: Versions { nissl: "0.0.0", target: "x86_64-linux".into(), features: vec!["cli"] },
+            command: "convolve".into(),
+            argv: vec!["nissl".into(), "convolve".into()],
+            directory: "/data".into(),
+            plan: json!({"algorithm": {"name": "fft", "why": "many taps"}}),
+            inputs: json!([{"path": "a.npy"}]),
+            host: Host { cpu, level: CpuLevel::Avx2, cores_allowed: 2, ram: Some(4 << 30), slurm },
+            backend: Backend { name: "cpu", level: CpuLevel::Avx2, why: "asked for".into() },
+            threads: Threads { limit: ThreadLimit { count: 2, why: "CPU affinity".into() }, worked: 1 },
+            memory: MemoryLimit { bytes: 1 << 30, why: "--memory".into() },
+            peak_rss: Some((90 << 20) + 1),
+            wall_s: 4.0,
+            cpu_s: 5.25,
+            stages: vec![stage.into()],
+            warnings: vec!["mind the gap".into()],
+            outcome: Ending {
+                status: "done",
+                exit_code: 0,
+                error: None,
+                outputs: vec!["out.npy".into()],
+                counts: Map::new(),
+            },
+        }
+    }
+}

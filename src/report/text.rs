@@ -57,6 +57,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_table_is_short_and_tells_what_matters() {
+        let expected = "\
+time      4.0 s (5.2 s of CPU)
+rate      2 M cells/s
+algorithm fft
+threads   1 of 2
+memory    91M at most, limit 1G
+output    out.npy
+";
+        assert_eq!(table(&crate::report::sample::report(), "cells"), expected);
+    }
+
+    #[test]
     fn times_keep_about_three_digits() {
         let texts = [2e-6, 0.0123, 4.56, 59.96, 61.0, 3599.0, 7320.0].map(seconds);
         assert_eq!(

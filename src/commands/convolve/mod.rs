@@ -15,6 +15,11 @@ mod locate;
 pub mod options;
 pub mod passes;
 pub mod passes_stats;
+#[cfg(feature = "plot")]
+mod picture;
+#[cfg(not(feature = "plot"))]
+#[path = "no_picture.rs"]
+mod picture;
 pub mod plan;
 mod prepare;
 pub mod raster;

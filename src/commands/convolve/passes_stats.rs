@@ -1,4 +1,4 @@
-//! Focal mean, focal statistics and the survey of hot spots over the threads of the run.
+//! Focal mean and focal statistics over the threads of the run.
 //!
 //! Blocks of rows go to whichever worker is free; every cell is computed on its own, so neither
 //! blocks nor threads show in the results.
@@ -6,10 +6,8 @@
 use crate::array::Real;
 use crate::kernels::focal_mean::{self, Smoothing};
 use crate::kernels::focal_stats::{self, FocalStats};
-use crate::kernels::hotspots::Moments;
 use crate::kernels::window::Window;
 use crate::report::Recorder;
-use rayon::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Working memory of the workers, made once and kept from strip to strip.
@@ -130,16 +128,6 @@ impl<T: Real> StatsPass<T> {
     }
 }
 
-/// Moments of `rows`, `[row, width]`, as float32 values; rows are joined in order.
-pub fn moments<T: Real>(rows: &[T], width: usize) -> Moments {
-    let of_row = |row: &[T]| {
-        let narrow: Vec<f32> = row.iter().map(|v| v.widen() as f32).collect();
-        Moments::of_row(&narrow)
-    };
-    let each: Vec<Moments> = rows.par_chunks(width.max(1)).map(of_row).collect();
-    each.into_iter().fold(Moments::default(), Moments::join)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,14 +184,5 @@ mod tests {
                 assert!(bits(threads, cut) == whole, "{boundary:?}, {threads} threads, strips of {cut} rows");
             }
         }
-    }
-
-    #[test]
-    fn moments_do_not_depend_on_strips_or_threads() {
-        let values = terrain(50, 33);
-        let whole = in_pool(1, || moments(&values, 33));
-        let rows = values.chunks(33).map(|row| moments(row, 33)).fold(Moments::default(), Moments::join);
-        assert_eq!(whole, in_pool(4, || moments(&values, 33)));
-        assert_eq!(whole, rows);
     }
 }

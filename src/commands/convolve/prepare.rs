@@ -8,7 +8,7 @@ use super::locate::{Found, locate};
 use super::options::{DtypeChoice, Options, Task};
 use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan};
 use super::raster::{Decoding, Raster};
-use crate::array::{ByteOrder, Dtype, WorkType};
+use crate::array::{Dtype, WorkType};
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
@@ -46,6 +46,9 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     }
     atomic::check_output(&options.output, context.force, &touched)?;
     if let Some(plot) = &options.plot {
+        if !cfg!(feature = "plot") {
+            return Err(Error::usage("--plot: this program was built without the plot feature"));
+        }
         touched.push(options.output.clone());
         atomic::check_output(plot, context.force, &touched)?;
     }
@@ -60,7 +63,8 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let mut cell_size = options.cell_size;
     let weights = match (early, &spec) {
         (None, Some(spec)) => {
-            let grid = found.cell_size(spec.has_metric_radius(), &mut warnings)?;
+            let grid = found.cell_size(&mut warnings)?;
+            warnings.extend(found.degrees_warning(spec.has_metric_radius())?);
             cell_size = Some(grid);
             Some(finished(spec, grid, options, &mut warnings)?)
         }
@@ -73,6 +77,12 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         sum: weights.sum(),
         cell_size: cell_size.filter(|_| spec.as_ref().is_some_and(KernelSpec::needs_cell_size)),
     });
+    if io::output_format(&options.output)? == io::Format::Npy && found.layout().has_coordinates() {
+        warnings.push(format!(
+            "{}: NPY keeps no coordinates, and the input has some; name the output .nc to keep them",
+            options.output.display()
+        ));
+    }
     let work_type = work_type(options.dtype, found.raster.decoding());
     let shape = (found.raster.height(), found.raster.width());
     let job = Job::prepare(options, weights, shape, work_type, context)?;
@@ -148,23 +158,13 @@ fn strips(raster: &Raster, job: &Job, work: WorkType, context: &Context) -> Resu
     needs.cut(context.memory)
 }
 
-fn stored_name(stored: &StoredType) -> String {
-    match stored {
-        StoredType::Number(dtype, ByteOrder::Big) if dtype.size() > 1 => {
-            format!("{} (big-endian)", dtype.name())
-        }
-        StoredType::Number(dtype, _) => dtype.name().into(),
-        other => format!("{other:?}"),
-    }
-}
-
 fn input_plan(options: &Options, found: &Found) -> InputPlan {
     let info = found.raster.dataset().info();
     InputPlan {
         path: options.input.path.clone(),
         dataset: info.path.clone(),
         shape: info.shape.clone(),
-        stored: stored_name(&info.stored),
+        stored: info.stored.to_string(),
         decoded: found.raster.decoding().dtype().name().into(),
         planes: found.raster.planes(),
         rows: found.raster.height() as u64,
@@ -206,7 +206,7 @@ fn cost(raster: &Raster, job: &Job, work: WorkType) -> Cost {
 pub(super) fn not_numbers(place: &str, stored: &StoredType) -> Error {
     Error::data(
         place,
-        format!("{} values", stored_name(stored)),
+        format!("{stored} values"),
         "real numbers (integers or floating point)",
         "name another dataset with --var, or convert it first",
     )

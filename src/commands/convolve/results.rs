@@ -5,7 +5,8 @@ use super::plan::Plan;
 use super::sink::Targets;
 use crate::array::Dtype;
 use crate::error::Result;
-use crate::io::{self, DatasetSpec, Writer};
+use crate::io::netcdf::{OutVariable, create_raster_file, text_attribute};
+use crate::io::{self, DatasetSpec, Format, Writer};
 
 /// An output under construction.
 pub struct Results {
@@ -14,26 +15,15 @@ pub struct Results {
 }
 
 impl Results {
-    /// Makes the file beside its final name, with its datasets.
+    /// Makes the file beside its final name, with its coordinates and datasets.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be written, or a coordinate cannot be copied.
     pub fn create(plan: &Plan) -> Result<Self> {
         let mut writer = io::create(&plan.output.path)?;
-        let hot = matches!(plan.prepared.job, Job::Hotspots { .. });
-        let spec = DatasetSpec {
-            path: plan.prepared.job.variable().into(),
-            shape: plan.output.shape.clone(),
-            dtype: if hot { Dtype::I8 } else { plan.work_type.dtype() },
-            chunks: None,
-            deflate: plan.output.compress,
-            fill: None,
-        };
-        let id = writer.create(&spec)?;
-        let targets = if hot {
-            Targets { layers: None, classes: Some(id) }
-        } else {
-            Targets { layers: Some(id), classes: None }
+        let targets = match io::output_format(&plan.output.path)? {
+            Format::Hdf5 | Format::Netcdf4 => with_coordinates(plan, writer.as_mut())?,
+            Format::Npy | Format::Npz | Format::Memory => arrays(plan, writer.as_mut())?,
         };
         Ok(Results { writer, targets })
     }
@@ -50,4 +40,59 @@ impl Results {
     pub fn finish(self) -> Result<()> {
         self.writer.finish()
     }
+}
+
+/// Arrays without names for their axes. NPY of hot spots holds the classes, NPZ the scores too.
+fn arrays(plan: &Plan, writer: &mut dyn Writer) -> Result<Targets> {
+    let mut create = |name: &str, dtype| {
+        writer.create(&DatasetSpec {
+            path: name.into(),
+            shape: plan.output.shape.clone(),
+            dtype,
+            chunks: None,
+            deflate: plan.output.compress,
+            fill: None,
+        })
+    };
+    let (name, work) = (plan.prepared.job.variable(), plan.work_type.dtype());
+    if !matches!(plan.prepared.job, Job::Hotspots { .. }) {
+        return Ok(Targets { layers: Some(create(name, work)?), classes: None });
+    }
+    let classes = Some(create(name, Dtype::I8)?);
+    let both = io::output_format(&plan.output.path)? == Format::Npz;
+    let layers = if both { Some(create("hotspots_z", work)?) } else { None };
+    Ok(Targets { layers, classes })
+}
+
+/// Variables with the input's dimensions, coordinates and georeferencing.
+fn with_coordinates(plan: &Plan, writer: &mut dyn Writer) -> Result<Targets> {
+    let job = &plan.prepared.job;
+    let labels: Vec<&str> = match job {
+        Job::Stats(stats) => stats.statistics.iter().map(|s| s.name()).collect(),
+        Job::Convolve(_) | Job::Hotspots { .. } | Job::Mean(_) => Vec::new(),
+    };
+    let variable = |name, dtype| OutVariable {
+        name,
+        dtype,
+        labels: (!labels.is_empty()).then_some(("stats", labels.as_slice())),
+        deflate: plan.output.compress,
+        attributes: Vec::new(),
+    };
+    let work = plan.work_type.dtype();
+    let hot = matches!(job, Job::Hotspots { .. });
+    let variables = if hot {
+        let percent = vec![text_attribute("unit", "%")];
+        vec![
+            OutVariable { attributes: percent, ..variable(job.variable(), Dtype::I8) },
+            variable("hotspots_z", work),
+        ]
+    } else {
+        vec![variable(job.variable(), work)]
+    };
+    let layout = plan.prepared.found.layout();
+    let ids = create_raster_file(writer, layout, &variables, &plan.prepared.options.history)?;
+    Ok(match ids[..] {
+        [classes, z] => Targets { layers: Some(z), classes: Some(classes) },
+        _ => Targets { layers: ids.first().copied(), classes: None },
+    })
 }

@@ -3,6 +3,7 @@
 
 use super::bind::{Bound, Tally};
 use super::job::Job;
+use super::picture::Picture;
 use super::plan::Plan;
 use super::results::Results;
 use super::sink::{ResultSink, StripOut};
@@ -43,6 +44,7 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
     };
     let tally = Tally::default();
     let bound = Bound::new(&plan.prepared.job, width, &globals, recorder, &tally);
+    let picture = Picture::of(plan);
     let mut results = Results::create(plan)?;
     {
         let wide = wide_integers(plan, recorder);
@@ -50,12 +52,14 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
             if let Some(wide) = &wide {
                 wide(rows);
             }
-            let _ = (plane, row);
+            picture.take_input(plane, row, rows);
         };
         let onlooker: Onlooker<'_, T> = Box::new(seen);
         let mut source = Strips::new(raster, plan.strips.halo, plan.boundary).watched_by(onlooker);
         let (writer, targets) = results.parts();
-        let mut sink = ResultSink::new(writer, targets, height as u64, &plan.output.path);
+        let watch = |layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows);
+        let mut sink =
+            ResultSink::new(writer, targets, height as u64, &plan.output.path).watched_by(Box::new(watch));
         let buffers = Buffers {
             input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
             output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
@@ -63,7 +67,8 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         stream(chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
     }
     recorder.time("finish", || results.finish())?;
-    let outputs = vec![plan.output.path.clone()];
+    let mut outputs = vec![plan.output.path.clone()];
+    outputs.extend(recorder.time("plot", || picture.draw(plan))?);
     count_work(plan, context);
     Ok(Outcome {
         inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],

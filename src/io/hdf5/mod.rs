@@ -10,7 +10,7 @@
 //! a file here. Every length that a file states is checked against the file's size or a cap
 //! before it is allocated.
 //!
-//! Axes are slowest first, blocks are C order, bytes as stored. Spec: stack.md section 1.
+//! Axes are slowest first, blocks are C order, bytes as stored.
 
 mod attributes;
 mod chunks;

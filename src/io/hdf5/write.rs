@@ -9,6 +9,7 @@
 
 mod attributes;
 mod bands;
+mod pack;
 mod scalar_text;
 
 use crate::array::Dtype;
@@ -27,7 +28,6 @@ use std::sync::Arc;
 /// Writer of one HDF5 file; netCDF-4 is this with the conventions of its caller.
 pub struct Hdf5Writer {
     path: PathBuf,
-    // Dropped before the temporary file is removed: dropping it completes the file.
     datasets: BTreeMap<String, Arc<H5Dataset>>,
     groups: BTreeMap<String, Arc<H5Group>>,
     growing: Vec<Growing>,
@@ -59,12 +59,17 @@ fn parent_and_name(path: &str) -> (&str, &str) {
     }
 }
 
-/// An error of the library as ours, with the file named.
+/// An error of the library as ours, with the file named and the system's own reason where it has one.
 fn failed(path: &Path) -> impl Fn(Hdf5Error) -> Error {
     let path = path.to_owned();
-    move |error| match error {
-        Hdf5Error::Io(source) => Error::io(&path, "write")(source),
-        other => Error::Failed(format!("{}: cannot write: {}", path.display(), one_line(&other.to_string()))),
+    move |error| {
+        let text = one_line(&error.to_string());
+        // The library's errors have no source; the system's number stands in their text only.
+        let code = text.split("(os error ").nth(1).and_then(|rest| rest.split(')').next()?.parse().ok());
+        match code {
+            Some(code) => Error::io(&path, "write")(std::io::Error::from_raw_os_error(code)),
+            None => Error::Failed(format!("{}: cannot write: {text}", path.display())),
+        }
     }
 }
 
@@ -265,6 +270,16 @@ impl Hdf5Writer {
             dataset.write_raw_bytes(&bytes).map_err(failed(&self.path))?;
         }
         Ok(dataset)
+    }
+}
+
+impl Drop for Hdf5Writer {
+    fn drop(&mut self) {
+        // Left to itself the library would complete the abandoned file, sync it, and complain on
+        // stderr where it cannot.
+        if let Some(file) = self.file.take() {
+            let _ = file.close_no_sync();
+        }
     }
 }
 

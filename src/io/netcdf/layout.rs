@@ -132,7 +132,7 @@ pub(super) fn unique(name: String, taken: &dyn Fn(&str) -> bool) -> String {
 }
 
 /// The first text of a text attribute; bytes that are no UTF-8 are replaced.
-pub(super) fn text(attributes: &[Attribute], name: &str) -> Option<String> {
+pub fn text(attributes: &[Attribute], name: &str) -> Option<String> {
     match &attributes.iter().find(|attribute| attribute.name == name)?.value {
         AttributeValue::Text(texts) => {
             let text = String::from_utf8_lossy(texts.first()?);

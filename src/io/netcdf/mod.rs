@@ -13,8 +13,8 @@ pub mod read;
 pub mod write;
 
 pub use cf::CfDecoder;
-pub use layout::RasterLayout;
-pub use read::{FoundRaster, GridFacts, find_raster};
+pub use layout::{RasterLayout, text_attribute};
+pub use read::{AxisFacts, FoundRaster, GridFacts, find_raster};
 pub use write::{OutVariable, create_raster_file};
 
 #[cfg(test)]

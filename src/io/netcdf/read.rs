@@ -73,7 +73,7 @@ pub fn find_raster(
     if !matches!(info.stored, StoredType::Number(..)) {
         return Err(Error::data(
             place,
-            format!("{:?} values", info.stored),
+            format!("{} values", info.stored),
             "integers or floating point",
             "name another dataset with --var",
         ));

@@ -52,6 +52,8 @@ pub struct Recipe {
     pub method: Method,
     /// How NaN cells take part.
     pub nan: NanRule,
+    /// Rows that a window reaches above and below its cell.
+    pub reach_rows: usize,
     /// Outputs are computed in blocks of this many rows, from multiples of it on.
     pub block_rows: usize,
     /// Rows of a panel, the piece of a block that is in work at a time.
@@ -172,7 +174,9 @@ pub fn choose(
                 let why = format!("asked for; flat kernel, {} adds instead of {taps} taps", plan.adds());
                 recipe(Method::Runs(plan), why)
             })
-            .ok_or_else(|| cannot(Algorithm::Runs, "its non-zero weights are not all equal")),
+            .ok_or_else(|| {
+                cannot(Algorithm::Runs, "its non-zero weights are not all equal, or there is none")
+            }),
         Some(Algorithm::Fft) => {
             let (tile_rows, tile_cols) = cost::fft_tile((rows, cols), (height, width));
             let why = format!("asked for; tiles of {tile_rows} x {tile_cols}");

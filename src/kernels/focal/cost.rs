@@ -108,6 +108,7 @@ pub fn recipe(
     }
     Recipe {
         nan,
+        reach_rows: kh / 2,
         block_rows,
         panel_rows,
         panel_cols,

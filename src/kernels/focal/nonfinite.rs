@@ -85,11 +85,6 @@ impl Marks {
         }
         &self.near[..outputs]
     }
-
-    /// The mark of one value.
-    pub fn at(&self, row: usize, col: usize) -> u8 {
-        self.marks[row * self.cols + col]
-    }
 }
 
 /// Runs of cells in a row for which `wanted` holds, as column ranges.

@@ -1,16 +1,27 @@
 //! Blocks of output rows: load, compute, mend what is not finite, round (spec convolve 8, 9).
+//!
+//! A block of rows is cut into panels, small enough for the caches, and each panel is loaded
+//! with its margins as float64. All results are functions of the raster and the recipe: panels
+//! and FFT tiles begin at multiples of their sizes on the raster, whatever the strip.
 
 use super::load::{Region, Sides, gather};
-use super::nonfinite::{INFINITE, Marks, NAN, runs};
-use super::simd::direct::{Rounding, Rows, SLACK, direct};
-use super::simd::listed::{self, Rule, Tap};
+use super::nonfinite::Marks;
+use super::simd::direct::SLACK;
+use super::simd::fft::Planes;
+use super::simd::listed::Tap;
 use super::simd::rows::{Finish, Seen, deliver, settle};
+use super::simd::runs::Stretch;
 use super::simd::taps::TapTable;
 use super::{Method, NanRule, Recipe, Weights};
 use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
-use crate::kernels::window::{Boundary, Window};
+use crate::kernels::window::Window;
+use engine::Engine;
+
+mod engine;
+mod mend;
+mod tiles;
 
 /// What happened in some blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,51 +57,57 @@ pub struct Focal {
     sum: f64,
 }
 
-#[derive(Debug)]
-enum Engine {
-    Exact,
-    Direct(TapTable),
-    Separable { column: TapTable, row: TapTable },
-}
-
 /// Buffers of one worker.
 #[derive(Debug)]
 pub struct Scratch {
-    pub(super) patch: AlignedF64,
-    pub(super) stride: usize,
-    pub(super) sums: AlignedF64,
-    pub(super) sums_stride: usize,
-    pub(super) between: AlignedF64,
-    pub(super) marks: Marks,
-    pub(super) sides: Sides,
+    /// A panel with its margins.
+    patch: AlignedF64,
+    stride: usize,
+    /// Sums of a panel.
+    sums: AlignedF64,
+    sums_stride: usize,
+    /// Column sums of a few rows.
+    between: AlignedF64,
+    /// Sums over each length of run.
+    stretched: AlignedF64,
+    stretches: Vec<Stretch>,
+    planes: Option<Planes>,
+    narrow: Vec<f32>,
+    marks: Marks,
     near: Vec<u8>,
     taps: Vec<Tap>,
+    sides: Sides,
 }
 
 /// A rectangle of output cells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub row: usize,
-    pub rows: usize,
-    pub col: usize,
-    pub cols: usize,
+struct Place {
+    row: usize,
+    rows: usize,
+    col: usize,
+    cols: usize,
 }
 
 /// Full-width output rows from `first` on.
-pub(super) struct Output<'a, T> {
-    pub values: &'a mut [T],
-    pub first: usize,
-    pub width: usize,
+struct Output<'a, T> {
+    values: &'a mut [T],
+    first: usize,
+    width: usize,
 }
 
 impl<T> Output<'_, T> {
-    pub fn row(&mut self, row: usize, col: usize, cols: usize) -> &mut [T] {
+    fn row(&mut self, row: usize, col: usize, cols: usize) -> &mut [T] {
         &mut self.values[(row - self.first) * self.width + col..][..cols]
     }
 }
 
-/// Rows whose vertical sums are in work together in the separable pass.
-const SEPARABLE_ROWS: usize = 8;
+/// What one call of [`Focal::rows`] works on.
+struct Job<'a, T> {
+    window: &'a Window<'a, T>,
+    output: Output<'a, T>,
+    scratch: &'a mut Scratch,
+    counts: BlockCounts,
+}
 
 /// Elements from one patch row to the next: whole cache lines, an odd number of them, so that
 /// rows do not fall on the same cache sets.
@@ -103,17 +120,9 @@ impl Focal {
     pub fn new(weights: &Weights, recipe: Recipe, level: CpuLevel) -> Self {
         let level = level.min(CpuLevel::detect());
         let (rows, cols) = (weights.rows, weights.cols);
-        let engine = match &recipe.method {
-            Method::Exact => Engine::Exact,
-            Method::Direct => Engine::Direct(TapTable::new(&weights.values, rows, cols, true)),
-            Method::Separable(factors) => Engine::Separable {
-                column: TapTable::new(&factors.column, rows, 1, true),
-                row: TapTable::new(&factors.row, 1, cols, true),
-            },
-            _ => Engine::Exact,
-        };
         let magnitude: f64 = weights.values.iter().map(|k| k.abs()).sum();
         Focal {
+            engine: Engine::new(weights, &recipe, level),
             definition: TapTable::new(&weights.values, rows, cols, false),
             growth: magnitude.max((rows * cols) as f64),
             largest: weights.values.iter().fold(0.0, |m, k| m.max(k.abs())),
@@ -121,7 +130,6 @@ impl Focal {
             weights: weights.clone(),
             recipe,
             level,
-            engine,
         }
     }
 
@@ -144,19 +152,29 @@ impl Focal {
     pub fn scratch(&self, width: usize) -> Scratch {
         let (kh, kw) = (self.weights.rows, self.weights.cols);
         let cols = self.recipe.panel_cols.min(width.max(1));
-        let (rows, stride, sums_stride) =
-            (self.recipe.panel_rows + kh - 1, padded(cols + kw - 1 + SLACK), padded(cols));
+        let rows = self.recipe.panel_rows + kh - 1;
+        let (stride, sums_stride) = (padded(cols + kw - 1 + SLACK), padded(cols));
         let listed = if self.recipe.nan == NanRule::Propagate { 0 } else { kh * kw };
+        let (stretched, stretches) = self.engine.stretched();
+        let planes = match self.recipe.method {
+            Method::Fft { rows, cols } => Some(Planes::new(rows, cols, padded(cols))),
+            _ => None,
+        };
+        let narrow = if self.recipe.method == Method::Fast { rows * stride + 32 } else { 0 };
         Scratch {
-            patch: AlignedF64::zeros(rows * stride + 2 * SLACK),
+            patch: AlignedF64::zeros(rows * stride + 64 + SLACK),
             stride,
-            sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + SLACK),
+            sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + 64 + SLACK),
             sums_stride,
-            between: AlignedF64::zeros(SEPARABLE_ROWS * stride + 2 * SLACK),
+            between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 2 * SLACK),
+            stretched: AlignedF64::zeros(stretched),
+            stretches: Vec::with_capacity(stretches),
+            planes,
+            narrow: vec![0.0; narrow],
             marks: Marks::new(rows, cols + kw - 1),
-            sides: Sides::new(kw / 2),
             near: Vec::with_capacity(cols),
             taps: Vec::with_capacity(listed),
+            sides: Sides::new(kw / 2),
         }
     }
 
@@ -171,34 +189,25 @@ impl Focal {
         out: &mut [T],
         scratch: &mut Scratch,
     ) -> BlockCounts {
-        let mut counts = BlockCounts::default();
         if window.width == 0 || r1 <= r0 {
-            return counts;
+            return BlockCounts::default();
         }
         scratch.sides.set(window.boundary, window.width);
-        let mut output = Output { values: out, first: r0, width: window.width };
+        let output = Output { values: out, first: r0, width: window.width };
+        let mut job = Job { window, output, scratch, counts: BlockCounts::default() };
         for row in (r0..r1).step_by(self.recipe.block_rows) {
             let block = Place { row, rows: self.recipe.block_rows.min(r1 - row), col: 0, cols: window.width };
-            if !self.all_ring(window, block) {
-                self.block(window, block, &mut output, scratch, &mut counts);
+            if !self.interior_of(block, window).is_empty() {
+                if let Engine::Fft(engine) = &self.engine {
+                    self.tiles(block, engine, &mut job);
+                } else {
+                    self.panels(block).for_each(|place| self.panel(place, &mut job));
+                }
             }
-            self.ring(window, block, &mut output);
+            self.ring(block, &mut job);
         }
         settle();
-        counts
-    }
-
-    fn block<T: Real>(
-        &self,
-        window: &Window<T>,
-        block: Place,
-        output: &mut Output<T>,
-        scratch: &mut Scratch,
-        counts: &mut BlockCounts,
-    ) {
-        for place in self.panels(block) {
-            self.panel(window, place, output, scratch, counts);
-        }
+        job.counts
     }
 
     /// Cuts a rectangle into panels, along rows first.
@@ -215,39 +224,33 @@ impl Focal {
         })
     }
 
-    fn panel<T: Real>(
-        &self,
-        window: &Window<T>,
-        place: Place,
-        output: &mut Output<T>,
-        scratch: &mut Scratch,
-        counts: &mut BlockCounts,
-    ) {
-        let seen = self.load(window, place, scratch);
+    fn panel<T: Real>(&self, place: Place, job: &mut Job<T>) {
+        let seen = self.load(place, job);
+        job.counts.nonfinite += u64::from(!seen.finite);
         if matches!(self.engine, Engine::Exact) {
-            counts.nonfinite += u64::from(!seen.finite);
-            return self.define(place, output, scratch);
+            return self.define(place, job);
         }
         let mut largest = seen.max;
         if !seen.finite {
-            counts.nonfinite += 1;
             let region = self.region(place);
+            let scratch = &mut *job.scratch;
             largest = scratch.marks.clean(&mut scratch.patch, scratch.stride, region.rows, region.cols);
         }
         if self.may_overflow::<T>(largest) {
-            self.load(window, place, scratch);
-            return self.define(place, output, scratch);
+            self.load(place, job);
+            return self.define(place, job);
         }
-        let finish = self.compute(place, scratch);
+        let finish = self.compute(place, job.scratch);
         for i in 0..place.rows {
-            let sums = &scratch.sums[i * scratch.sums_stride..][..place.cols];
-            deliver(self.level, sums, output.row(place.row + i, place.col, place.cols), finish);
+            let sums = &job.scratch.sums[i * job.scratch.sums_stride..][..place.cols];
+            deliver(self.level, sums, job.output.row(place.row + i, place.col, place.cols), finish);
         }
         if !seen.finite {
-            self.mend(window, place, output, scratch);
+            self.mend(place, job);
         }
     }
 
+    /// The part of the extended raster that the windows of `place` cover.
     fn region(&self, place: Place) -> Region {
         let (kh, kw) = (self.weights.rows, self.weights.cols);
         Region {
@@ -258,51 +261,26 @@ impl Focal {
         }
     }
 
-    fn load<T: Real>(&self, window: &Window<T>, place: Place, scratch: &mut Scratch) -> Seen {
+    fn load<T: Real>(&self, place: Place, job: &mut Job<T>) -> Seen {
+        let scratch = &mut *job.scratch;
         let target = (&mut scratch.patch[..], scratch.stride);
-        gather(self.level, window, &scratch.sides, self.region(place), target)
+        gather(self.level, job.window, &scratch.sides, self.region(place), target)
     }
 
     /// True where a reordered sum might overflow and the peer's might not, or the other way.
     fn may_overflow<T: Real>(&self, largest: f64) -> bool {
-        let narrow = self.weights.products_in_f32(T::WORK) && largest * self.largest >= f64::powi(2.0, 127);
-        // NaN where the growth itself overflowed.
-        !(largest * self.growth < f64::powi(2.0, 1000)) || narrow
+        let narrow = self.weights.products_in_f32(T::WORK) && largest * self.largest >= 2.0_f64.powi(127);
+        let fast = matches!(self.engine, Engine::Fast(_)) && largest * self.growth >= 2.0_f64.powi(120);
+        // Not below, rather than at least: NaN where the growth itself overflowed.
+        let sums = !(largest * self.growth < 2.0_f64.powi(1000));
+        sums || narrow || fast
     }
 
-    /// The sums of a clean patch, and what is left to do to them.
-    fn compute(&self, place: Place, scratch: &mut Scratch) -> Finish {
+    /// The last steps when nothing was taken out of the sums.
+    fn plain(&self) -> Finish {
+        // Streaming stores win where the memory bounds the time: small kernels.
+        let stream = self.recipe.flop_per_cell <= 100.0;
         let divisor = if self.recipe.nan == NanRule::Ignore { self.sum } else { 1.0 };
-        let finish = Finish { scale: 1.0, offset: 0.0, divisor, stream: self.streams() };
-        let shape = Rows { stride: scratch.sums_stride, rows: place.rows, cols: place.cols };
-        match &self.engine {
-            Engine::Exact => {}
-            Engine::Direct(taps) => {
-                let from = (&scratch.patch[..], scratch.stride);
-                direct(self.level, Rounding::Fused, taps, from, (&mut scratch.sums, shape));
-            }
-            Engine::Separable { column, row } => self.separable(column, row, shape, scratch),
-        }
-        finish
-    }
-
-    /// Streaming stores win where the memory bounds the time: small kernels.
-    fn streams(&self) -> bool {
-        self.recipe.flop_per_cell <= 100.0
-    }
-
-    fn separable(&self, column: &TapTable, row: &TapTable, shape: Rows, scratch: &mut Scratch) {
-        let stride = scratch.stride;
-        for first in (0..shape.rows).step_by(SEPARABLE_ROWS) {
-            let rows = SEPARABLE_ROWS.min(shape.rows - first);
-            let tall = Rows { stride, rows, cols: shape.cols + row.cols - 1 };
-            let from = (&scratch.patch[first * stride..], stride);
-            direct(self.level, Rounding::Fused, column, from, (&mut scratch.between, tall));
-            let from = (&scratch.between[..], stride);
-            let to = &mut scratch.sums[first * shape.stride..];
-            direct(self.level, Rounding::Fused, row, from, (to, Rows { rows, ..shape }));
-        }
+        Finish { scale: 1.0, offset: 0.0, divisor, stream }
     }
 }
-
-mod mend;

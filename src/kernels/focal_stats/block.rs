@@ -80,8 +80,12 @@ fn compute<T: Real, const WHOLE: bool>(job: &Job<'_, T>, start: usize) -> Block<
             block.var[l] = squares[l] / block.count[l];
         }
     }
-    if wants(&[Statistic::Min, Statistic::Max, Statistic::Range]) {
-        (block.min, block.max) = extremes(cells, job.taps);
+    // Two loops: sixteen vectors of best values would not fit in the registers of AVX2.
+    if wants(&[Statistic::Min, Statistic::Range]) {
+        block.min = best(cells, job.taps, f64::INFINITY, |v, best| v < best);
+    }
+    if wants(&[Statistic::Max, Statistic::Range]) {
+        block.max = best(cells, job.taps, f64::NEG_INFINITY, |v, best| v > best);
     }
     block
 }
@@ -146,19 +150,17 @@ fn squares<T: Real, const WHOLE: bool>(cells: &[T], taps: &[usize], mean: &[f64;
     sum
 }
 
-/// Smallest and largest; comparisons with NaN are false, so NaN cells drop out by themselves.
+/// The best of each lane; comparisons with NaN are false, so NaN cells drop out by themselves.
 #[inline(always)]
-fn extremes<T: Real>(cells: &[T], taps: &[usize]) -> ([T; LANES], [T; LANES]) {
-    let (mut min, mut max) =
-        ([T::round_from(f64::INFINITY); LANES], [T::round_from(f64::NEG_INFINITY); LANES]);
+fn best<T: Real>(cells: &[T], taps: &[usize], worst: f64, better: impl Fn(T, T) -> bool) -> [T; LANES] {
+    let mut best = [T::round_from(worst); LANES];
     for &tap in taps {
         let v = lanes(cells, tap);
         for l in 0..LANES {
-            min[l] = if v[l] < min[l] { v[l] } else { min[l] };
-            max[l] = if v[l] > max[l] { v[l] } else { max[l] };
+            best[l] = if better(v[l], best[l]) { v[l] } else { best[l] };
         }
     }
-    (min, max)
+    best
 }
 
 #[inline(always)]

@@ -85,9 +85,14 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
         unsafe {
-            let row = |i: usize| _mm512_loadu_pd(from.add(i * from_stride));
-            let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-            let (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7));
+            // A macro, because a closure would not be compiled for AVX-512.
+            macro_rules! row {
+                ($i:literal) => {
+                    _mm512_loadu_pd(from.add($i * from_stride))
+                };
+            }
+            let (r0, r1, r2, r3) = (row!(0), row!(1), row!(2), row!(3));
+            let (r4, r5, r6, r7) = (row!(4), row!(5), row!(6), row!(7));
             let (a0, a1) = (_mm512_unpacklo_pd(r0, r1), _mm512_unpackhi_pd(r0, r1));
             let (a2, a3) = (_mm512_unpacklo_pd(r2, r3), _mm512_unpackhi_pd(r2, r3));
             let (a4, a5) = (_mm512_unpacklo_pd(r4, r5), _mm512_unpackhi_pd(r4, r5));

@@ -1,4 +1,3 @@
-use super::per_level;
 use super::*;
 use crate::backend::CpuLevel;
 

@@ -5,8 +5,8 @@
 //! chunks are compressed at once, in parallel, and written in order, so equal data give equal files.
 //! A contiguous dataset is cut the same way, without chunks.
 
+use super::pack::pack;
 use crate::io::DatasetSpec;
-use flate2::{Compress, Compression, FlushCompress, Status};
 use rayon::prelude::*;
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5Type, Hdf5Error};
 
@@ -250,35 +250,6 @@ fn flatten(tile: &mut [u64], shape: &[u64], element: u64) -> usize {
     axis
 }
 
-/// Shuffles and deflates one chunk.
-fn pack(chunk: Vec<u8>, element: usize, level: u32) -> Result<Vec<u8>, Hdf5Error> {
-    let chunk = if element > 1 { shuffled(&chunk, element) } else { chunk };
-    let mut deflate = Compress::new(Compression::new(level), true);
-    let mut out = Vec::with_capacity(chunk.len() / 2 + 1024);
-    loop {
-        let used = deflate.total_in() as usize;
-        let status = deflate
-            .compress_vec(&chunk[used..], &mut out, FlushCompress::Finish)
-            .map_err(|e| Hdf5Error::InvalidState(e.to_string()))?;
-        if status == Status::StreamEnd {
-            return Ok(out);
-        }
-        out.reserve(chunk.len() / 4 + 1024);
-    }
-}
-
-/// First all first bytes of the elements, then all second ones, and so on.
-fn shuffled(chunk: &[u8], element: usize) -> Vec<u8> {
-    let count = chunk.len() / element;
-    let mut out = vec![0; chunk.len()];
-    for (place, bytes) in out.chunks_exact_mut(count).enumerate() {
-        for (byte, value) in bytes.iter_mut().zip(chunk.chunks_exact(element)) {
-            *byte = value[place];
-        }
-    }
-    out
-}
-
 /// An element as bytes in file order, whatever its type.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -344,10 +315,5 @@ mod tests {
         assert_eq!(bands(&[1 << 20, 2], None, Some(4)).tile, [32_768, 2]);
         assert_eq!(bands(&[1 << 20], None, Some(4)).tile, [65_536]);
         assert!(bands(&[0, 5], Some(&[1, 5]), Some(4)).chunks().is_none());
-    }
-
-    #[test]
-    fn shuffling_groups_bytes_of_one_place() {
-        assert_eq!(shuffled(&[1, 2, 3, 4, 5, 6], 2), [1, 3, 5, 2, 4, 6]);
     }
 }

@@ -1,6 +1,16 @@
 //! Cells that no fast path may compute: by the definition, near non-finite values, or the ring.
 
-use super::*;
+use super::{Focal, Job, Place, Scratch};
+use crate::array::Real;
+use crate::kernels::focal::NanRule;
+use crate::kernels::focal::nonfinite::{INFINITE, NAN, runs};
+use crate::kernels::focal::simd::direct::{Rounding, Rows, direct};
+use crate::kernels::focal::simd::listed::{self, Rule, Tap};
+use crate::kernels::focal::simd::rows::{Finish, deliver};
+use crate::kernels::window::{Boundary, Window};
+
+/// Sums by the definition lack nothing.
+const WHOLE: Finish = Finish { scale: 1.0, offset: 0.0, divisor: 1.0, stream: false };
 
 impl Focal {
     fn rounding<T: Real>(&self) -> Rounding {
@@ -27,69 +37,52 @@ impl Focal {
         let from = &scratch.patch[row * scratch.stride + col..];
         let narrow = self.weights.products_in_f32(T::WORK);
         let sums = &mut scratch.sums;
-        match self.recipe.nan {
+        let rule = match self.recipe.nan {
             NanRule::Propagate => {
                 let shape = Rows { stride: scratch.sums_stride, rows: 1, cols };
-                direct(
-                    self.level,
-                    self.rounding::<T>(),
-                    &self.definition,
-                    (from, scratch.stride),
-                    (sums, shape),
-                );
+                let (taps, rounding) = (&self.definition, self.rounding::<T>());
+                return direct(self.level, rounding, taps, (from, scratch.stride), (sums, shape));
             }
-            NanRule::Footprint => {
-                listed::row(self.level, &scratch.taps, from, &mut sums[..cols], (Rule::Sum, narrow))
-            }
-            NanRule::Ignore => {
-                listed::row(self.level, &scratch.taps, from, &mut sums[..cols], (Rule::Ignore, narrow))
-            }
-        }
+            NanRule::Footprint => Rule::Sum,
+            NanRule::Ignore => Rule::Ignore,
+        };
+        listed::row(self.level, &scratch.taps, from, &mut sums[..cols], (rule, narrow));
     }
 
     /// A whole panel by the definition, from the patch as loaded.
-    pub(super) fn define<T: Real>(&self, place: Place, output: &mut Output<T>, scratch: &mut Scratch) {
-        let plain = Finish { scale: 1.0, offset: 0.0, divisor: 1.0, stream: false };
+    pub(super) fn define<T: Real>(&self, place: Place, job: &mut Job<T>) {
+        let scratch = &mut *job.scratch;
+        let Place { row, rows, col, cols } = place;
         if self.recipe.nan == NanRule::Propagate {
-            let shape = Rows { stride: scratch.sums_stride, rows: place.rows, cols: place.cols };
+            let shape = Rows { stride: scratch.sums_stride, rows, cols };
             let from = (&scratch.patch[..], scratch.stride);
             direct(self.level, self.rounding::<T>(), &self.definition, from, (&mut scratch.sums, shape));
-            for i in 0..place.rows {
-                let sums = &scratch.sums[i * scratch.sums_stride..][..place.cols];
-                deliver(self.level, sums, output.row(place.row + i, place.col, place.cols), plain);
+            for i in 0..rows {
+                let sums = &scratch.sums[i * scratch.sums_stride..][..cols];
+                deliver(self.level, sums, job.output.row(row + i, col, cols), WHOLE);
             }
             return;
         }
         self.list(scratch);
-        for i in 0..place.rows {
-            self.define_run::<T>((i, 0, place.cols), scratch);
-            deliver(
-                self.level,
-                &scratch.sums[..place.cols],
-                output.row(place.row + i, place.col, place.cols),
-                plain,
-            );
+        for i in 0..rows {
+            self.define_run::<T>((i, 0, cols), scratch);
+            deliver(self.level, &scratch.sums[..cols], job.output.row(row + i, col, cols), WHOLE);
         }
     }
 
-    /// After a fast path over a cleaned patch: cells with a NaN in their rectangle become NaN,
-    /// those with an infinity are recomputed. The other rules recompute both.
-    pub(super) fn mend<T: Real>(
-        &self,
-        window: &Window<T>,
-        place: Place,
-        output: &mut Output<T>,
-        scratch: &mut Scratch,
-    ) {
-        let plain = Finish { scale: 1.0, offset: 0.0, divisor: 1.0, stream: false };
+    /// After a fast path over a cleaned patch, whose marks are at hand: cells with a NaN in their
+    /// rectangle become NaN, those with an infinity are recomputed. The other rules recompute
+    /// both.
+    pub(super) fn mend<T: Real>(&self, place: Place, job: &mut Job<T>) {
         let propagate = self.recipe.nan == NanRule::Propagate;
-        self.load(window, place, scratch);
+        self.load(place, job);
+        let scratch = &mut *job.scratch;
         self.list(scratch);
         let mut near = std::mem::take(&mut scratch.near);
         for i in 0..place.rows {
             near.clear();
             near.extend_from_slice(scratch.marks.near(i, self.weights.rows, self.weights.cols));
-            let row = output.row(place.row + i, place.col, place.cols);
+            let row = job.output.row(place.row + i, place.col, place.cols);
             if propagate {
                 for run in runs(&near, |m| m & NAN != 0) {
                     row[run].fill(T::NAN);
@@ -97,39 +90,44 @@ impl Focal {
             }
             for run in runs(&near, |m| if propagate { m == INFINITE } else { m != 0 }) {
                 self.define_run::<T>((i, run.start, run.len()), scratch);
-                deliver(self.level, &scratch.sums[..run.len()], &mut row[run], plain);
+                deliver(self.level, &scratch.sums[..run.len()], &mut row[run], WHOLE);
             }
         }
         scratch.near = near;
     }
 
-    /// Interior rows and columns in `nan` mode; everything otherwise.
-    fn interior<T: Real>(&self, window: &Window<T>) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
-        let (ph, pw) = (self.weights.rows / 2, self.weights.cols / 2);
-        if window.boundary == Boundary::Nan {
-            (ph..window.height.saturating_sub(ph), pw..window.width.saturating_sub(pw))
-        } else {
-            (0..window.height, 0..window.width)
+    /// The cells of `block` whose windows may be computed: all, or in `nan` mode those whose
+    /// window lies inside the raster.
+    pub(super) fn interior_of<T>(&self, block: Place, window: &Window<T>) -> Place {
+        if window.boundary != Boundary::Nan {
+            return block;
         }
-    }
-
-    /// True where a block has no cell to compute.
-    pub(super) fn all_ring<T: Real>(&self, window: &Window<T>, block: Place) -> bool {
-        let (rows, cols) = self.interior(window);
-        cols.is_empty() || block.row >= rows.end || block.row + block.rows <= rows.start
+        let clip = |start: usize, len: usize, half: usize, whole: usize| {
+            let first = start.max(half);
+            (first, (start + len).min(whole.saturating_sub(half)).saturating_sub(first))
+        };
+        let (row, rows) = clip(block.row, block.rows, self.weights.rows / 2, window.height);
+        let (col, cols) = clip(block.col, block.cols, self.weights.cols / 2, window.width);
+        Place { row, rows, col, cols }
     }
 
     /// Writes NaN where windows overhang in `nan` mode.
-    pub(super) fn ring<T: Real>(&self, window: &Window<T>, block: Place, output: &mut Output<T>) {
-        let (rows, cols) = self.interior(window);
+    pub(super) fn ring<T: Real>(&self, block: Place, job: &mut Job<T>) {
+        let inside = self.interior_of(block, job.window);
         for row in block.row..block.row + block.rows {
-            let values = output.row(row, 0, window.width);
-            if rows.contains(&row) && !cols.is_empty() {
-                values[..cols.start].fill(T::NAN);
-                values[cols.end..].fill(T::NAN);
-            } else {
+            let values = job.output.row(row, 0, block.cols);
+            if inside.is_empty() || !(inside.row..inside.row + inside.rows).contains(&row) {
                 values.fill(T::NAN);
+            } else {
+                values[..inside.col].fill(T::NAN);
+                values[inside.col + inside.cols..].fill(T::NAN);
             }
         }
+    }
+}
+
+impl Place {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0 || self.cols == 0
     }
 }

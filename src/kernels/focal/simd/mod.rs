@@ -2,6 +2,9 @@
 #![allow(unsafe_code)] // Raw pointers keep bounds checks out of the inner loops.
 
 pub mod direct;
+pub mod fft;
 pub mod listed;
 pub mod rows;
+pub mod runs;
+pub mod survey;
 pub mod taps;
