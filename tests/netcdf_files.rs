@@ -201,3 +201,27 @@ fn equal_inputs_give_equal_files() {
         .collect();
     assert!(files[0] == files[1]);
 }
+
+#[test]
+fn layouts_of_many_kinds_survive() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = |step: &str| {
+        done(Command::new(&python).arg("tests/interop/layouts.py").arg(step).arg(folder.path())).stdout
+    };
+    let rasters = String::from_utf8(script("make")).unwrap();
+    assert_eq!(rasters.lines().count(), 5);
+    for line in rasters.lines() {
+        let raster: Value = serde_json::from_str(line).unwrap();
+        let path = folder.path().join(raster["file"].as_str().unwrap());
+        let file = io::open(&path).unwrap();
+        let raster = find_raster(file.as_ref(), raster["variable"].as_str(), None)
+            .unwrap_or_else(|e| panic!("{line}: {e}"));
+        assert!(raster.warnings.is_empty(), "{line}: {:?}", raster.warnings);
+        let cells = raster.layout.shape().iter().product::<u64>() as usize;
+        let result = variable("convolution_2d", Dtype::F64);
+        write(&path.with_extension("result.nc"), &raster.layout, &result, &vec![1.0; cells]);
+    }
+    let checked = String::from_utf8(script("check")).unwrap();
+    assert_eq!(checked.lines().count(), 5, "{checked}");
+}
