@@ -20,7 +20,7 @@ FLOATS = ["f4", "f8"]
 LENGTH = 40
 
 
-def values(kind, rng):
+def values(kind, unsigned, rng):
     """Random elements over the type's range, its ends, and those that serve as missing values."""
     if kind in FLOATS:
         data = (rng.standard_normal(LENGTH) * 10.0 ** rng.integers(-3, 6, LENGTH)).astype(kind)
@@ -28,7 +28,9 @@ def values(kind, rng):
     else:
         info = np.iinfo(kind)
         data = rng.integers(info.min, info.max, LENGTH, dtype=kind, endpoint=True)
-        data[:6] = [info.min, info.max, 7, 0, 9, info.max // 2 + 1]
+        # The largest number would fall on the missing value in float, which is where xarray looks.
+        last = info.max // 4 if unsigned else info.max
+        data[:6] = [info.min, last, 7, 0, 9, info.max // 2 + 1]
     return data
 
 
@@ -92,7 +94,7 @@ def write(path):
             # xarray turns the missing value of big-endian _Unsigned data the wrong way round.
             big = index % 2 == 1 and combination[4] is None
             found = attributes(*combination)
-            data = values(kind, rng)
+            data = values(kind, combination[4], rng)
             name = f"v{index}"
             fill = found.get("_FillValue", False)
             variable = file.createVariable(name, kind, ("x",), endian="big" if big else "little", fill_value=fill)
