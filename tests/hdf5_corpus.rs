@@ -107,7 +107,9 @@ fn check_dataset(folder: &Path, dataset: &dyn Dataset, entry: &Value, name: &str
             let dtype = Dtype::ALL.into_iter().find(|d| d.code() == code).expect("a number");
             // One byte has no order.
             let order = if dtype.size() == 1 { None } else { Some(order) };
-            let StoredType::Number(found, found_order) = info.stored else { panic!("{at}: {:?}", info.stored) };
+            let StoredType::Number(found, found_order) = info.stored else {
+                panic!("{at}: {:?}", info.stored)
+            };
             assert_eq!(found, dtype, "{at}");
             assert!(order.is_none_or(|order| order == found_order), "{at}");
             check_blocks(dataset, &values(folder, entry), &at);
@@ -195,7 +197,10 @@ fn check_attribute(found: &Attribute, entry: &Value, at: &str) {
     let shape: Vec<u64> = serde_json::from_value(entry["shape"].clone()).expect("a shape");
     let kind = text(&entry["kind"]);
     if kind == "unsupported" {
-        assert!(matches!(&found.value, AttributeValue::Unsupported(name) if !name.is_empty()), "{at}: {found:?}");
+        assert!(
+            matches!(&found.value, AttributeValue::Unsupported(name) if !name.is_empty()),
+            "{at}: {found:?}"
+        );
         return;
     }
     assert_eq!(found.shape, shape, "{at}");

@@ -135,6 +135,8 @@ def dataset(ds, file, names, save):
     if space.get_simple_extent_type() == h5py.h5s.NULL:
         return dict(entry, stored="other")
     entry["chunks"] = list(ds.chunks) if ds.chunks else None
+    if ds.dims and any(len(d) for d in ds.dims):
+        entry["scales"] = [[names[h5py.h5o.get_info(s.id).addr] for s in d.values()] for d in ds.dims]
     if ds.is_virtual or ds.external:
         return dict(entry, readable=False)
     if entry["stored"] == "text":
@@ -147,8 +149,6 @@ def dataset(ds, file, names, save):
         if out.size:
             ds.id.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
         entry.update(save(out))
-    if ds.dims and any(len(d) for d in ds.dims):
-        entry["scales"] = [[names[h5py.h5o.get_info(s.id).addr] for s in d.values()] for d in ds.dims]
     return entry
 
 
@@ -523,6 +523,14 @@ def small(f):
         g.attrs["a%02d" % i] = float(i)
     g["dead"] = h5py.SoftLink("/nowhere")
     g["loop"] = f["/"]
+    values = np.cumsum(RNG.integers(-4, 5, size=(12, 11)), axis=1).astype("<i4")
+    rare = {"scaleoffset": {"scaleoffset": 0}, "single": {"maxshape": (12, 11)}}
+    if hdf5plugin:
+        rare.update({"blosc_" + c: hdf5plugin.Blosc(cname=c, shuffle=1) for c in ["blosclz", "lz4", "zlib", "zstd"]})
+        rare.update(bitshuffle=hdf5plugin.Bitshuffle(cname="lz4"), lz4=hdf5plugin.LZ4(), bzip2=hdf5plugin.BZip2())
+        rare.update(zstd=hdf5plugin.Zstd())
+    for name, how in rare.items():
+        f.create_dataset("rare/" + name, data=values, chunks=(12, 11) if name == "single" else (7, 11), **how)
     f["x"] = np.arange(3.0)
     f["x"].make_scale("x")
     f["plain"].dims[1].attach_scale(f["x"])
