@@ -1,7 +1,7 @@
 //! Hierarchical Data Format 5: reading (and, in `write`, writing).
 //!
 //! Reading stands on the structure parsers of `hdf5-reader`, taken one by one (messages, B-trees,
-//! heaps, chunk indexes), because they are bounded and give errors on damaged input. Its own
+//! heaps, chunk indexes but the arrays), because they are bounded and give errors on damaged input. Its own
 //! group walk, attribute lists and dataset reads are not used: they hide dead links, decode text
 //! to UTF-8 and lose facts that matter here (bit layout of floats, unfiltered edge chunks).
 //! Object headers, link walk, attributes, chunk assembly and the filters deflate, shuffle,
@@ -12,6 +12,7 @@
 //!
 //! Axes are slowest first, blocks are C order, bytes as stored.
 
+mod arrays;
 mod attributes;
 mod chunks;
 mod contiguous;
