@@ -64,9 +64,15 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let weights = match (early, &spec) {
         (None, Some(spec)) => {
             let grid = found.cell_size(&mut warnings)?;
-            warnings.extend(found.degrees_warning(spec.has_metric_radius())?);
+            let degrees = found.degrees_warning(spec.has_metric_radius())?;
+            warnings.extend(degrees.iter().cloned());
             cell_size = Some(grid);
-            Some(finished(spec, grid, options, &mut warnings)?)
+            // A kernel far too large is what degrees taken for metres look like: say so with it.
+            let explained = |error| match (error, degrees) {
+                (Error::Usage(what), Some(degrees)) => Error::Usage(format!("{what}; {degrees}")),
+                (error, _) => error,
+            };
+            Some(finished(spec, grid, options, &mut warnings).map_err(explained)?)
         }
         (early, _) => early,
     };
