@@ -89,7 +89,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
             options.output.display()
         ));
     }
-    let work_type = work_type(options.dtype, found.raster.decoding());
+    let work_type = work_type(options, found.raster.decoding())?;
     let shape = (found.raster.height(), found.raster.width());
     let job = Job::prepare(options, weights, shape, work_type, context)?;
     let strips = strips(&found.raster, &job, work_type, context)?;
@@ -140,11 +140,15 @@ fn read_kernel(path: &Path) -> Result<Weights> {
 }
 
 /// float64 where the decoded numbers are, else float32 (spec convolve 1.2), unless asked.
-fn work_type(choice: DtypeChoice, decoding: &Decoding) -> WorkType {
-    match (choice, decoding.dtype()) {
-        (DtypeChoice::F32, _) => WorkType::F32,
-        (DtypeChoice::F64, _) | (DtypeChoice::Auto, Dtype::F64) => WorkType::F64,
-        (DtypeChoice::Auto, _) => WorkType::F32,
+/// Hot spots are float32 by definition (spec convolve 5).
+fn work_type(options: &Options, decoding: &Decoding) -> Result<WorkType> {
+    match (&options.task, options.dtype, decoding.dtype()) {
+        (Task::Hotspots, DtypeChoice::F64, _) => {
+            Err(Error::usage("--dtype f64: --hotspots is defined in float32; leave --dtype out"))
+        }
+        (Task::Hotspots, ..) | (_, DtypeChoice::F32, _) => Ok(WorkType::F32),
+        (_, DtypeChoice::F64, _) | (_, DtypeChoice::Auto, Dtype::F64) => Ok(WorkType::F64),
+        (_, DtypeChoice::Auto, _) => Ok(WorkType::F32),
     }
 }
 
