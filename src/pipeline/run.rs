@@ -19,10 +19,13 @@ pub struct Buffers<I, O> {
     pub output: Vec<O>,
 }
 
+/// Both ends of a channel.
+type Ends<T> = (SyncSender<T>, Receiver<T>);
+
 /// One end of a conveyor: full buffers go forward, empty ones come back.
 struct Conveyor<B> {
-    full: (SyncSender<(Chunk, B)>, Receiver<(Chunk, B)>),
-    empty: (SyncSender<B>, Receiver<B>),
+    full: Ends<(Chunk, B)>,
+    empty: Ends<B>,
 }
 
 impl<B> Conveyor<B> {

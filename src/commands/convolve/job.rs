@@ -17,15 +17,15 @@ const FREE_BLOCK_ROWS: usize = 32;
 /// A job with its tables.
 pub enum Job {
     /// Weighted window sums.
-    Convolve(FocalPass),
+    Convolve(Box<FocalPass>),
     /// Statistics of the cells under a mask.
     Stats(FocalStats),
     /// Gi*: the kernel, and its weights squared.
     Hotspots {
         /// The kernel.
-        plain: FocalPass,
+        plain: Box<FocalPass>,
         /// Its weights squared.
-        squared: FocalPass,
+        squared: Box<FocalPass>,
     },
     /// Repeated 3x3 mean.
     Mean(Smoothing),
@@ -61,7 +61,7 @@ impl Job {
         }
         let focal = |weights: &Weights, work| {
             choose(weights, shape, work, &request)
-                .map(|recipe| FocalPass::new(Focal::new(weights, recipe, context.level), shape.1))
+                .map(|recipe| Box::new(FocalPass::new(Focal::new(weights, recipe, context.level), shape.1)))
         };
         match &options.task {
             Task::Convolve => Ok(Job::Convolve(focal(kernel()?, work)?)),
@@ -107,7 +107,7 @@ impl Job {
             // Both grids start at row 0; strips must stand on both.
             Job::Hotspots { plain, squared } => {
                 let (a, b) = (plain.focal().recipe().block_rows, squared.focal().recipe().block_rows);
-                if a.max(b) % a.min(b) == 0 { a.max(b) } else { a * b }
+                if a.max(b).is_multiple_of(a.min(b)) { a.max(b) } else { a * b }
             }
             Job::Stats(_) | Job::Mean(_) => FREE_BLOCK_ROWS,
         }
