@@ -235,5 +235,5 @@ fn plain_files_degrade_to_positions() {
     assert!(find_raster(&line, None, None).err().unwrap().to_string().contains("1 axes"));
     line.insert("/b", &[3, 1], StoredType::Bool, vec![0; 3]).unwrap();
     assert!(find_raster(&line, None, None).err().unwrap().to_string().contains("/b, /v"));
-    assert!(find_raster(&line, Some("b"), None).err().unwrap().to_string().contains("Bool"));
+    assert!(find_raster(&line, Some("b"), None).err().unwrap().to_string().contains("bool"));
 }
