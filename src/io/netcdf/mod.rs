@@ -1,7 +1,7 @@
 //! netCDF-4 on top of HDF5: CF decoding, dimensions, coordinates, georeferencing.
 //!
 //! [`cf`] decodes packed values, [`read`] finds the raster of a file with all that belongs to it,
-//! [`write`] makes a result file from which `xarray` gets dimensions, coordinates, attributes and
+//! [`mod@write`] makes a result file from which `xarray` gets dimensions, coordinates, attributes and
 //! the reference system back; [`layout`] is what one hands to the other. Axes are named by their
 //! dimensions, slowest first (spec convolve 7.2-7.4).
 
