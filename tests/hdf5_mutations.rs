@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Mutations per kept file and way; `NISSL_MUTATIONS` asks for more.
-const COUNT: u64 = 1500;
+const COUNT: u64 = 1000;
 /// Address space of a child; thread stacks and arenas take part of it.
 const ADDRESS_SPACE: u64 = 3 << 30;
 /// Resident memory that a child may reach.

@@ -79,26 +79,32 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Hands out `count` elements in pages of `page`, each with its checksum, from `address`;
-    /// pages whose bit is not set were never written.
-    fn pages(
-        &mut self,
-        first: u64,
-        mut address: u64,
-        count: u64,
-        page: u64,
-        written: &dyn Fn(u64) -> bool,
-    ) -> Result<(), String> {
-        for index in 0..count.div_ceil(page) {
-            let len = (count - index * page).min(page).saturating_mul(self.element as u64);
+    /// Hands out the elements of pages whose bit is set; the others were never written.
+    fn pages(&mut self, pages: &Pages, written: &dyn Fn(u64) -> bool) -> Result<(), String> {
+        let mut address = pages.address;
+        for index in 0..pages.count.div_ceil(pages.size) {
+            let left = pages.count - index * pages.size;
+            let len = left.min(pages.size).saturating_mul(self.element as u64);
             if written(index) {
                 let bytes = block(self.source, address, len, "page of the chunk index")?;
-                self.elements(first + index * page, &bytes)?;
+                self.elements(pages.first.saturating_add(index * pages.size), &bytes)?;
             }
             address = address.saturating_add(len).saturating_add(4);
         }
         Ok(())
     }
+}
+
+/// Elements cut into pages, each followed by its checksum.
+struct Pages {
+    /// Where the first page begins.
+    address: u64,
+    /// Number of the first element.
+    first: u64,
+    /// Elements in all.
+    count: u64,
+    /// Elements of a page.
+    size: u64,
 }
 
 /// Bit of a bitmap, counted from the highest of each byte.
@@ -132,12 +138,16 @@ pub(super) fn fixed(source: &Source, address: u64, take: Take<'_>) -> Result<(),
     let bitmap = count.div_ceil(page).div_ceil(8);
     let bytes = signed(source, data, prefix + bitmap, b"FADB")?;
     let start = data.saturating_add(prefix + bitmap + 4);
-    walk.pages(0, start, count, page, &|index| bit(&bytes[prefix as usize..], index))
+    let pages = Pages { address: start, first: 0, count, size: page };
+    walk.pages(&pages, &|index| bit(&bytes[prefix as usize..], index))
 }
 
-/// Facts of an extensible array's header.
-struct Extensible {
+/// Facts of an extensible array's header, and what was met on the walk.
+struct Extensible<'a, 'b> {
+    walk: Walk<'a, 'b>,
+    /// Address of the index block.
     address: u64,
+    /// Elements in the index block itself.
     inline: u64,
     /// Elements of the smallest data block.
     least: u64,
@@ -148,6 +158,17 @@ struct Extensible {
     page: u64,
     /// Bytes of a block offset.
     offset: u64,
+    /// Addresses of data blocks met: one met twice would let a small file state many chunks.
+    seen: HashSet<u64>,
+}
+
+/// Some data blocks of `size` elements each, the first one at `address` or named there.
+#[derive(Clone, Copy)]
+struct Data {
+    address: u64,
+    /// Number of the first element.
+    first: u64,
+    size: u64,
 }
 
 /// All chunks of an extensible array up to chunk number `end`.
@@ -166,7 +187,8 @@ pub(super) fn extensible(source: &Source, address: u64, end: u64, take: Take<'_>
         return Err("a chunk index header with sizes that are no powers of two".to_owned());
     }
     let supers = (1 + u32::from(max_bits)).saturating_sub(least.trailing_zeros());
-    let array = Extensible {
+    let mut array = Extensible {
+        walk,
         address: index,
         inline: u64::from(head[8]),
         least: u64::from(least),
@@ -175,93 +197,80 @@ pub(super) fn extensible(source: &Source, address: u64, end: u64, take: Take<'_>
         supers,
         page: power(head[11])?,
         offset: u64::from(max_bits).div_ceil(8),
+        seen: HashSet::new(),
     };
-    walk.extensible(&array, end)
+    array.read(end)
 }
 
-impl Walk<'_, '_> {
-    fn extensible(&mut self, array: &Extensible, end: u64) -> Result<(), String> {
-        let os = u64::from(self.source.offset_size);
-        let (inline, direct) = (array.inline * self.element as u64, array.direct_blocks * os);
-        let secondary = u64::from(array.supers - array.direct_supers) * os;
-        let bytes = signed(self.source, array.address, 6 + os + inline + direct + secondary, b"EAIB")?;
+impl Extensible<'_, '_> {
+    fn read(&mut self, end: u64) -> Result<(), String> {
+        let source = self.walk.source;
+        let os = u64::from(source.offset_size);
+        let inline = self.inline * self.walk.element as u64;
+        let pointers = self.direct_blocks + u64::from(self.supers - self.direct_supers);
+        let bytes = signed(source, self.address, 6 + os + inline + pointers * os, b"EAIB")?;
         let (elements, rest) = bytes[6 + os as usize..].split_at(inline as usize);
-        self.elements(0, elements)?;
+        self.walk.elements(0, elements)?;
         let mut addresses = rest.chunks_exact(os as usize).map(number);
-        let mut seen = HashSet::new();
-        let mut first = array.inline;
-        for level in 0..array.supers {
-            let blocks = 1u64 << (level / 2);
-            let size = array.least.checked_shl(level.div_ceil(2)).filter(|&n| n >= array.least);
-            let size = size.ok_or("a chunk index beyond counting")?;
+        let mut first = self.inline;
+        for level in 0..self.supers {
             if first >= end {
                 break;
             }
-            if level < array.direct_supers {
+            let blocks = 1u64 << (level / 2);
+            let size = self.least.checked_shl(level.div_ceil(2)).filter(|&n| n >= self.least);
+            let size = size.ok_or("a chunk index beyond counting")?;
+            if level < self.direct_supers {
                 for _ in 0..blocks {
                     let address = addresses.next().ok_or("a short index block")?;
-                    self.data_block(array, address, first, size, &|_| true, &mut seen)?;
+                    self.data_block(Data { address, first, size }, &|_| true)?;
                     first = first.saturating_add(size);
                 }
                 continue;
             }
             let address = addresses.next().ok_or("a short index block")?;
-            if !self.source.is_undefined(address) {
-                self.super_block(array, address, first, blocks, size, &mut seen)?;
+            if !source.is_undefined(address) {
+                self.super_block(Data { address, first, size }, blocks)?;
             }
             first = first.saturating_add(blocks.saturating_mul(size));
         }
         Ok(())
     }
 
-    /// A block that points to `blocks` data blocks of `size` elements.
-    fn super_block(
-        &mut self,
-        array: &Extensible,
-        address: u64,
-        first: u64,
-        blocks: u64,
-        size: u64,
-        seen: &mut HashSet<u64>,
-    ) -> Result<(), String> {
-        let os = u64::from(self.source.offset_size);
-        let pages = if size > array.page { size / array.page } else { 0 };
+    /// A block at `data.address` that points to so many data blocks.
+    fn super_block(&mut self, data: Data, blocks: u64) -> Result<(), String> {
+        let os = u64::from(self.walk.source.offset_size);
+        let pages = if data.size > self.page { data.size / self.page } else { 0 };
         let bitmap = blocks.saturating_mul(pages.div_ceil(8));
-        let prefix = 6 + os + array.offset;
+        let prefix = 6 + os + self.offset;
         let len = prefix.saturating_add(bitmap).saturating_add(blocks.saturating_mul(os));
-        let bytes = signed(self.source, address, len, b"EASB")?;
+        let bytes = signed(self.walk.source, data.address, len, b"EASB")?;
         let (bitmap, addresses) = bytes[prefix as usize..].split_at(bitmap as usize);
         for (i, address) in addresses.chunks_exact(os as usize).map(number).enumerate() {
             // Bits are counted through all blocks, though each has whole bytes set aside.
             let written = |page| bit(bitmap, i as u64 * pages + page);
-            let first = first.saturating_add((i as u64).saturating_mul(size));
-            self.data_block(array, address, first, size, &written, seen)?;
+            let first = data.first.saturating_add((i as u64).saturating_mul(data.size));
+            self.data_block(Data { address, first, size: data.size }, &written)?;
         }
         Ok(())
     }
 
-    fn data_block(
-        &mut self,
-        array: &Extensible,
-        address: u64,
-        first: u64,
-        size: u64,
-        written: &dyn Fn(u64) -> bool,
-        seen: &mut HashSet<u64>,
-    ) -> Result<(), String> {
-        if self.source.is_undefined(address) {
+    fn data_block(&mut self, data: Data, written: &dyn Fn(u64) -> bool) -> Result<(), String> {
+        let source = self.walk.source;
+        if source.is_undefined(data.address) {
             return Ok(());
         }
-        if !seen.insert(address) {
-            return Err(format!("a chunk index block met twice at {address:#x}"));
+        if !self.seen.insert(data.address) {
+            return Err(format!("a chunk index block met twice at {:#x}", data.address));
         }
-        let prefix = 6 + u64::from(self.source.offset_size) + array.offset;
-        if size <= array.page {
-            let len = size.saturating_mul(self.element as u64);
-            let bytes = signed(self.source, address, prefix.saturating_add(len), b"EADB")?;
-            return self.elements(first, &bytes[prefix as usize..]);
+        let prefix = 6 + u64::from(source.offset_size) + self.offset;
+        if data.size <= self.page {
+            let len = data.size.saturating_mul(self.walk.element as u64);
+            let bytes = signed(source, data.address, prefix.saturating_add(len), b"EADB")?;
+            return self.walk.elements(data.first, &bytes[prefix as usize..]);
         }
-        signed(self.source, address, prefix, b"EADB")?;
-        self.pages(first, address.saturating_add(prefix + 4), size, array.page, written)
+        signed(source, data.address, prefix, b"EADB")?;
+        let address = data.address.saturating_add(prefix + 4);
+        self.walk.pages(&Pages { address, first: data.first, count: data.size, size: self.page }, written)
     }
 }

@@ -5,6 +5,7 @@
 //! part stays decoded in a small cache: strips that meet inside a chunk row, or overlap by a halo,
 //! decode it once.
 
+use super::cache::Decoded;
 use super::dataset::{Hdf5Dataset, fill_cells};
 use super::filters::Scratch;
 use super::header::Object;
@@ -17,8 +18,6 @@ use hdf5_reader::messages::layout::ChunkIndexing;
 use ndarray::{ArrayViewMut, Axis, IxDyn};
 use rayon::prelude::*;
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 /// A chunk is decoded whole, by each worker one: larger ones are refused.
 const CHUNK_LIMIT: u64 = 1 << 30;
@@ -26,8 +25,6 @@ const CHUNK_LIMIT: u64 = 1 << 30;
 const IN_WORK: usize = 1 << 30;
 /// Parts handed to the workers at a time; bounds the list for tiny chunks.
 const PARTS: usize = 4096;
-/// Decoded bytes kept for the next block.
-const CACHE_BYTES: usize = 32 << 20;
 /// Buffers of a worker above this are given back after use.
 const SCRATCH_KEPT: usize = 16 << 20;
 
@@ -51,13 +48,12 @@ impl Chunking {
     pub fn new(
         address: u64,
         shape: Vec<u64>,
-        rank: usize,
         element: usize,
         indexing: Option<ChunkIndexing>,
         object: &Object,
     ) -> Result<Chunking, String> {
-        if shape.len() != rank || rank == 0 || shape.contains(&0) {
-            return Err(format!("chunks of shape {shape:?} for {rank} axes"));
+        if shape.is_empty() || shape.contains(&0) {
+            return Err(format!("chunks of shape {shape:?}"));
         }
         let bytes = shape.iter().try_fold(element as u64, |n, &d| n.checked_mul(d));
         let Some(bytes) = bytes.filter(|&b| b <= CHUNK_LIMIT) else {
@@ -84,47 +80,6 @@ impl Chunking {
     /// Indexes that leave the size of unfiltered chunks out.
     pub fn has_plain_size(&self) -> bool {
         self.plain_edges || matches!(self.indexing, Some(ChunkIndexing::Implicit))
-    }
-}
-
-/// Decoded chunks by number, each with the read that used it last.
-#[derive(Default)]
-pub(super) struct ChunkCache {
-    chunks: HashMap<u64, (Arc<Decoded>, u64)>,
-    bytes: usize,
-    reads: u64,
-}
-
-/// One decoded chunk.
-struct Decoded {
-    bytes: Vec<u8>,
-    shuffled: bool,
-}
-
-impl ChunkCache {
-    fn get(&mut self, number: u64, read: u64) -> Option<Arc<Decoded>> {
-        let (chunk, used) = self.chunks.get_mut(&number)?;
-        *used = read;
-        Some(chunk.clone())
-    }
-
-    /// Keeps a chunk if there is room beside those of the same read.
-    fn put(&mut self, number: u64, read: u64, chunk: Decoded) {
-        let size = chunk.bytes.len();
-        if self.bytes + size > CACHE_BYTES {
-            let bytes = &mut self.bytes;
-            self.chunks.retain(|_, (chunk, used)| {
-                let keep = *used == read;
-                *bytes -= if keep { 0 } else { chunk.bytes.len() };
-                keep
-            });
-        }
-        if self.bytes + size <= CACHE_BYTES {
-            self.bytes += size;
-            if let Some((old, _)) = self.chunks.insert(number, (Arc::new(chunk), read)) {
-                self.bytes -= old.bytes.len();
-            }
-        }
     }
 }
 
@@ -157,8 +112,7 @@ pub(super) fn read(dataset: &Hdf5Dataset, chunking: &Chunking, block: &Block, ou
     let last: Vec<u64> = ends.zip(&chunking.shape).map(|((&s, &n), &c)| (s + n - 1) / c).collect();
     let number = {
         let mut cache = lock(&dataset.cache);
-        cache.reads += 1;
-        cache.reads
+        cache.begin()
     };
     let element = dataset.about.element.size;
     let mut lengths: Vec<usize> = block.count.iter().map(|&n| n as usize).collect();
@@ -168,7 +122,7 @@ pub(super) fn read(dataset: &Hdf5Dataset, chunking: &Chunking, block: &Block, ou
     let view = ArrayViewMut::from_shape(IxDyn(&lengths), out)
         .map_err(|err| dataset.fail("", err.to_string(), "a block that fits its bytes", ""))?;
     index::with_table(dataset, chunking, &first, &last, |table| {
-        let batch = (IN_WORK / chunking.bytes).clamp(1, PARTS);
+        let batch = (IN_WORK / chunking.bytes.max(1)).clamp(1, PARTS);
         let read = Read { dataset, chunking, block, table, number, batch };
         let mut pending = Vec::new();
         read.divide(view, &mut Vec::new(), &mut pending)?;

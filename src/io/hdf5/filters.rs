@@ -194,3 +194,31 @@ fn fletcher32(data: &[u8]) -> u32 {
     let fold = |sum: u64| if sum == 0 && any { 0xFFFF } else { sum as u32 };
     fold(high) << 16 | fold(low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fletcher_sums_keep_their_multiples_of_65535() {
+        assert_eq!(fletcher32(&[0; 8]), 0);
+        assert_eq!(fletcher32(&[0xFF, 0xFF]), 0xFFFF_FFFF);
+        // Words 1 and 2: sums 3 and 1 + 3.
+        assert_eq!(fletcher32(&[0, 1, 0, 2]), 4 << 16 | 3);
+        // An odd byte counts as the high half of a word.
+        assert_eq!(fletcher32(&[0, 1, 1]), 0x0102 << 16 | 0x0101);
+    }
+
+    #[test]
+    fn a_deflate_bomb_ends_at_the_size_of_the_chunk() {
+        use std::io::Write;
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&vec![0; 64 << 20]).expect("packs");
+        let bytes = packer.finish().expect("packs");
+        let pipeline = Pipeline { stages: vec![Stage::Deflate(9)], element: 1 };
+        let mut scratch = Scratch { bytes, ..Scratch::default() };
+        let err = pipeline.decode(&mut scratch, 0, 1000).expect_err("refused");
+        assert!(err.contains("more than 1000 bytes"), "{err}");
+        assert!(scratch.spare.capacity() < 4096);
+    }
+}

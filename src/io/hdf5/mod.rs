@@ -14,14 +14,17 @@
 
 mod arrays;
 mod attributes;
+mod cache;
 mod chunks;
 mod contiguous;
 mod dataset;
+mod describe;
 mod filters;
 mod group;
 mod header;
 mod heap;
 mod index;
+mod links;
 mod source;
 mod text;
 mod types;
@@ -85,9 +88,9 @@ impl Container for Hdf5File {
         let mut entries = Vec::new();
         self.source.walk(&mut |path, found| {
             entries.push(match found {
-                group::Found::Group => Entry::Group(path.to_owned()),
+                group::Found::Group(_) => Entry::Group(path.to_owned()),
                 group::Found::Dataset(object) => {
-                    Entry::Dataset(dataset::describe(&self.source, path, object)?.info)
+                    Entry::Dataset(describe::describe(&self.source, path, object)?.info)
                 }
                 group::Found::Dead(target) => Entry::Link(path.to_owned(), target.to_owned()),
             });

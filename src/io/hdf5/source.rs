@@ -1,8 +1,8 @@
 //! The open file: bounded positioned reads, sizes of addresses, caches of small structures.
 
-use super::group::Group;
 use super::header::Object;
 use super::heap::HeapCache;
+use super::links::Group;
 use crate::error::{Error, Result};
 use hdf5_reader::storage::{DynStorage, Storage, StorageBuffer};
 use hdf5_reader::superblock::Superblock;

@@ -91,7 +91,7 @@ mod tests {
             for elements in [1usize, 7, 15, 16, 17, 40, 131] {
                 let data: Vec<u8> = (0..elements * size).map(|i| (i * 37 + i / 251) as u8).collect();
                 let planes = shuffle(&data, size);
-                for first in [0, 1, elements / 2, elements - 1] {
+                for first in [0, elements / 3, elements / 2, elements - 1] {
                     for count in [0, 1, (elements - first) / 2, elements - first] {
                         let mut out = vec![0xEE; count * size];
                         gather(&planes, elements, size, first, &mut out);
