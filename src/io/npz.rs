@@ -2,7 +2,7 @@
 //!
 //! The `zip` crate reads the directory; members are then read by our own positions. A stored
 //! member is a piece of the file: blocks come from it as from an `.npy` file. A deflated one is
-//! inflated as a stream ([`inflate`]). Both are checked against their checksum whenever they are
+//! inflated as a stream (`inflate`). Both are checked against their checksum whenever they are
 //! read through from the front, and no length in the archive is believed before it was compared
 //! with the bytes that are there.
 

@@ -2,7 +2,7 @@
 //!
 //! `rust-hdf5` lays out the file; chunks are gathered, shuffled and deflated here, in parallel on
 //! the rayon pool the caller is in, and handed to it ready made. Rows arrive in C order, axes slowest first.
-//! Beside what a caller appends, one band of rows per dataset is held (at most [`bands::MOST`]
+//! Beside what a caller appends, one band of rows per dataset is held (at most `bands::MOST`
 //! bytes, compressed another time), whatever the dataset's size. The file holds no time stamps.
 //! Nothing valid exists before [`Writer::finish`]: the header is written on close, under a
 //! temporary name. Spec: stack.md 1, convolve.md 7.3.
