@@ -28,19 +28,11 @@ impl Picture {
     pub fn of(plan: &Plan) -> Self {
         let path = plan.prepared.options.plot.clone();
         let shape = (plan.input.rows as usize, plan.input.columns as usize);
-        let reduce = match plan.prepared.job {
-            Job::Hotspots { .. } => Reduce::Middle,
-            Job::Convolve(_) | Job::Stats(_) | Job::Mean(_) => Reduce::Mean,
-        };
         let asked = usize::from(path.is_some());
-        let thinner =
-            |reduce| Mutex::new(Thinner::new(if asked == 0 { (0, 0) } else { shape }, SIDE, reduce));
+        let shape = if asked == 0 { (0, 0) } else { shape };
+        let thinner = || Mutex::new(Thinner::new(shape, SIDE, Reduce::Mean));
         let layers = asked * plan.prepared.job.layers().min(MOST_RESULTS);
-        Picture {
-            path,
-            input: thinner(Reduce::Mean),
-            results: (0..layers).map(|_| thinner(reduce)).collect(),
-        }
+        Picture { path, input: thinner(), results: (0..layers).map(|_| thinner()).collect() }
     }
 
     /// Looks at rows of the input.
