@@ -68,6 +68,9 @@ pub trait Lanes: Copy {
     /// Writes the `N` x `N` block at `from` (row stride `from_stride`) transposed to `to`.
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize);
 
+    /// Asks for the cache line at `at`, which may be any address, for use soon.
+    unsafe fn prefetch(at: *const u8);
+
     /// The lanes as an array, for reductions outside the inner loop.
     #[inline(always)]
     unsafe fn to_array(self) -> [f64; 8] {
@@ -117,7 +120,7 @@ macro_rules! per_level {
 pub(crate) use per_level;
 
 /// `f64` values on a 64-byte boundary: a cache line and the widest register.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AlignedF64 {
     storage: Vec<f64>,
     start: usize,
@@ -135,12 +138,14 @@ impl AlignedF64 {
 
 impl std::ops::Deref for AlignedF64 {
     type Target = [f64];
+    #[inline(always)]
     fn deref(&self) -> &[f64] {
         &self.storage[self.start..self.start + self.len]
     }
 }
 
 impl std::ops::DerefMut for AlignedF64 {
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut [f64] {
         &mut self.storage[self.start..self.start + self.len]
     }

@@ -96,4 +96,6 @@ impl Lanes for Portable {
             Portable([a[1], b[1]]).store(to.add(to_stride));
         }
     }
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const u8) {}
 }
