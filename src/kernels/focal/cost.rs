@@ -64,12 +64,22 @@ pub fn fft_tile(kernel: (usize, usize), shape: (usize, usize)) -> (usize, usize)
     best.1
 }
 
-/// Panel rows and columns of each method, and rows of a block.
+/// Rows of a block, and rows and columns of a panel.
+///
+/// A panel with its margins and its sums stays in the second-level cache. Small kernels take
+/// wide and low panels, which read memory in long stretches; tall ones would load their margins
+/// too often that way.
 fn panel(weights: &Weights, method: &Method) -> (usize, usize, usize) {
+    let (rows, cols) = match method {
+        Method::Runs(plan) if plan.rectangle.is_none() => (48, 128),
+        _ if weights.rows <= 5 => (16, 2048),
+        _ if weights.rows <= 17 => (32, 2048),
+        _ if weights.rows <= 47 => (48, 480),
+        _ => (128, 384),
+    };
     match method {
-        Method::Fft { rows, .. } => (rows + 1 - weights.rows, 48, 480),
-        Method::Runs(plan) if plan.rectangle.is_none() => (48, 48, 128),
-        _ => (48, 48, 480),
+        Method::Fft { rows: tile, .. } => (tile + 1 - weights.rows, rows, cols),
+        _ => (rows, rows, cols),
     }
 }
 
@@ -96,12 +106,15 @@ pub fn recipe(
         _ => 2 * taps,
     } as f64;
     let cols = panel_cols.min(shape.1.max(1));
-    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 7));
-    let mut doubles = tall * wide + panel_rows * padded(cols) + 8 * wide;
+    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 31));
+    let mut doubles = tall * wide + panel_rows * padded(cols + 32) + 16 * wide;
     let mut shared = 2 * taps;
     if let Method::Fft { rows, cols } = &method {
         doubles += 3 * rows * (cols + 16);
         shared += 2 * rows * cols;
+    }
+    if method == Method::Fast {
+        doubles += tall * wide / 2;
     }
     if let Method::Runs(plan) = &method {
         doubles += plan.lengths.len() * tall * padded(cols);

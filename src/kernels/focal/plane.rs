@@ -4,12 +4,12 @@
 //! with its margins as float64. All results are functions of the raster and the recipe: panels
 //! and FFT tiles begin at multiples of their sizes on the raster, whatever the strip.
 
-use super::load::{Region, Sides, gather};
+use super::load::{Region, Sides, gather, look, view};
 use super::nonfinite::Marks;
-use super::simd::direct::SLACK;
+use super::simd::direct::{SLACK, TIGHT_COLS};
 use super::simd::fft::Planes;
 use super::simd::listed::Tap;
-use super::simd::rows::{Finish, Seen, deliver, settle};
+use super::simd::rows::{Finish, Seen, as_f64_mut, settle};
 use super::simd::runs::Stretch;
 use super::simd::taps::TapTable;
 use super::{Method, NanRule, Recipe, Weights};
@@ -63,20 +63,27 @@ pub struct Scratch {
     /// A panel with its margins.
     patch: AlignedF64,
     stride: usize,
-    /// Sums of a panel.
-    sums: AlignedF64,
-    sums_stride: usize,
-    /// Column sums of a few rows.
-    between: AlignedF64,
-    /// Sums over each length of run.
-    stretched: AlignedF64,
-    stretches: Vec<Stretch>,
+    buffers: Buffers,
     planes: Option<Planes>,
-    narrow: Vec<f32>,
     marks: Marks,
     near: Vec<u8>,
     taps: Vec<Tap>,
     sides: Sides,
+}
+
+/// Where sums come together.
+#[derive(Debug)]
+struct Buffers {
+    /// Sums of a panel.
+    sums: AlignedF64,
+    sums_stride: usize,
+    /// Column sums of a few rows, in rows of `stride` elements.
+    between: AlignedF64,
+    stride: usize,
+    /// Sums over each length of run.
+    stretched: AlignedF64,
+    stretches: Vec<Stretch>,
+    narrow: Vec<f32>,
 }
 
 /// A rectangle of output cells.
@@ -98,6 +105,16 @@ struct Output<'a, T> {
 impl<T> Output<'_, T> {
     fn row(&mut self, row: usize, col: usize, cols: usize) -> &mut [T] {
         &mut self.values[(row - self.first) * self.width + col..][..cols]
+    }
+}
+
+impl<T: Real> Output<'_, T> {
+    /// The output from the first cell of `place` on, if finished sums can be written there as
+    /// they are.
+    fn in_place(&mut self, place: Place, finish: Finish) -> Option<&mut [f64]> {
+        let plain = finish.scale == 1.0 && finish.offset == 0.0 && finish.divisor == 1.0;
+        let start = (place.row - self.first) * self.width + place.col;
+        if plain && place.cols >= TIGHT_COLS { as_f64_mut(&mut self.values[start..]) } else { None }
     }
 }
 
@@ -148,24 +165,27 @@ impl Focal {
         let (kh, kw) = (self.weights.rows, self.weights.cols);
         let cols = self.recipe.panel_cols.min(width.max(1));
         let rows = self.recipe.panel_rows + kh - 1;
-        let (stride, sums_stride) = (padded(cols + kw - 1 + SLACK), padded(cols));
+        let (stride, sums_stride) = (padded(cols + kw - 1 + 32), padded(cols + 32));
         let listed = if self.recipe.nan == NanRule::Propagate { 0 } else { kh * kw };
         let (stretched, stretches) = self.engine.stretched();
         let planes = match self.recipe.method {
             Method::Fft { rows, cols } => Some(Planes::new(rows, cols, padded(cols))),
             _ => None,
         };
-        let narrow = if self.recipe.method == Method::Fast { rows * stride + 32 } else { 0 };
+        let narrow = if self.recipe.method == Method::Fast { rows * stride + 64 } else { 0 };
         Scratch {
             patch: AlignedF64::zeros(rows * stride + 64 + SLACK),
             stride,
-            sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + 64 + SLACK),
-            sums_stride,
-            between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 2 * SLACK),
-            stretched: AlignedF64::zeros(stretched),
-            stretches: Vec::with_capacity(stretches),
+            buffers: Buffers {
+                sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + 64 + SLACK),
+                sums_stride,
+                between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 2 * SLACK),
+                stride,
+                stretched: AlignedF64::zeros(stretched),
+                stretches: Vec::with_capacity(stretches),
+                narrow: vec![0.0; narrow],
+            },
             planes,
-            narrow: vec![0.0; narrow],
             marks: Marks::new(rows, cols + kw - 1),
             near: Vec::with_capacity(cols),
             taps: Vec::with_capacity(listed),
@@ -196,7 +216,7 @@ impl Focal {
                 if let Engine::Fft(engine) = &self.engine {
                     self.tiles(block, engine, &mut job);
                 } else {
-                    self.panels(block).for_each(|place| self.panel(place, &mut job));
+                    self.panels(block, window.width).for_each(|place| self.panel(place, &mut job));
                 }
             }
             self.ring(block, &mut job);
@@ -205,43 +225,74 @@ impl Focal {
         job.counts
     }
 
-    /// Cuts a rectangle into panels, along rows first.
-    fn panels(&self, block: Place) -> impl Iterator<Item = Place> + use<> {
-        let (rows, cols) = (self.recipe.panel_rows, self.recipe.panel_cols);
-        let Place { row: top, col: left, .. } = block;
-        (0..block.rows).step_by(rows).flat_map(move |i| {
-            (0..block.cols).step_by(cols).map(move |j| Place {
-                row: top + i,
+    /// Cuts a rectangle into panels, along rows first. Columns whose windows overhang the raster
+    /// get panels of their own, so that the others can be read where they lie.
+    fn panels(&self, block: Place, width: usize) -> impl Iterator<Item = Place> + use<> {
+        let (rows, most) = (self.recipe.panel_rows, self.recipe.panel_cols);
+        let edge = (self.weights.cols / 2).next_multiple_of(8);
+        let end = block.col + block.cols;
+        let split = width > 4 * edge + 64;
+        let length = move |col: usize| {
+            let limit = match col {
+                _ if !split => end,
+                _ if col < edge => edge.min(end),
+                _ if col < width - edge => end.min(width - edge),
+                _ => end,
+            };
+            (limit - col).min(most)
+        };
+        let tops = (0..block.rows).step_by(rows);
+        tops.flat_map(move |i| {
+            let first = (block.col < end).then_some(block.col);
+            let starts =
+                std::iter::successors(first, move |&col| Some(col + length(col)).filter(|&c| c < end));
+            starts.map(move |col| Place {
+                row: block.row + i,
                 rows: rows.min(block.rows - i),
-                col: left + j,
-                cols: cols.min(block.cols - j),
+                col,
+                cols: length(col),
             })
         })
     }
 
     fn panel<T: Real>(&self, place: Place, job: &mut Job<T>) {
+        let (width, region) = (job.window.width, self.region(place));
+        let roomy = |v: &&[f64]| v.len() >= (region.rows - 1) * width + region.cols + 64;
+        if !matches!(self.engine, Engine::Exact | Engine::Fast(_))
+            && let Some(values) = view(job.window, region).filter(roomy)
+        {
+            let next = self.region(self.after(place, width));
+            let seen = look(self.level, values, width, region, next);
+            if seen.finite && !self.may_overflow::<T>(seen.max) {
+                return self.sums((values, width), place, &mut job.output, &mut job.scratch.buffers);
+            }
+        }
         let seen = self.load(place, job);
         job.counts.nonfinite += u64::from(!seen.finite);
         if matches!(self.engine, Engine::Exact) {
             return self.define(place, job);
         }
+        let scratch = &mut *job.scratch;
         let mut largest = seen.max;
         if !seen.finite {
-            let region = self.region(place);
-            let scratch = &mut *job.scratch;
             largest = scratch.marks.clean(&mut scratch.patch, scratch.stride, region.rows, region.cols);
         }
         if self.may_overflow::<T>(largest) {
             self.load(place, job);
             return self.define(place, job);
         }
-        let finish = self.compute(place, job.scratch);
-        for i in 0..place.rows {
-            let sums = &job.scratch.sums[i * job.scratch.sums_stride..][..place.cols];
-            deliver(self.level, sums, job.output.row(place.row + i, place.col, place.cols), finish);
-        }
+        let from = (&scratch.patch[..], scratch.stride);
+        self.sums(from, place, &mut job.output, &mut scratch.buffers);
         if !seen.finite {
             self.mend(place, job);
+        }
+    }
+
+    /// The panel that is likely to follow.
+    fn after(&self, place: Place, width: usize) -> Place {
+        match place.col + place.cols {
+            end if end < width => Place { col: end, ..place },
+            _ => Place { row: place.row + place.rows, col: 0, ..place },
         }
     }
 
@@ -259,7 +310,9 @@ impl Focal {
     fn load<T: Real>(&self, place: Place, job: &mut Job<T>) -> Seen {
         let scratch = &mut *job.scratch;
         let target = (&mut scratch.patch[..], scratch.stride);
-        gather(self.level, job.window, &scratch.sides, self.region(place), target)
+        let region = self.region(place);
+        let next = self.region(self.after(place, job.window.width));
+        gather(self.level, job.window, &scratch.sides, (region, next), target)
     }
 
     /// True where a reordered sum might overflow and the peer's might not, or the other way.

@@ -9,6 +9,7 @@ pub struct Avx512(__m512d);
 
 // SAFETY (every block below): the trait's contract gives AVX-512 and valid pointers.
 impl Lanes for Avx512 {
+    type Single = __m512;
     const N: usize = 8;
     const REGISTERS: usize = 32;
     #[inline(always)]
@@ -85,35 +86,55 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
         unsafe {
-            // A macro, because a closure would not be compiled for AVX-512.
-            macro_rules! row {
-                ($i:literal) => {
-                    _mm512_loadu_pd(from.add($i * from_stride))
+            // Macros, because closures would not be compiled for AVX-512. Half rows i and i + 4
+            // share a register: inserting from memory leaves the one shuffle port alone.
+            macro_rules! halves {
+                ($i:literal, $col:literal) => {
+                    _mm512_insertf64x4::<1>(
+                        _mm512_castpd256_pd512(_mm256_loadu_pd(from.add($i * from_stride + $col))),
+                        _mm256_loadu_pd(from.add(($i + 4) * from_stride + $col)),
+                    )
                 };
             }
-            let (r0, r1, r2, r3) = (row!(0), row!(1), row!(2), row!(3));
-            let (r4, r5, r6, r7) = (row!(4), row!(5), row!(6), row!(7));
-            let (a0, a1) = (_mm512_unpacklo_pd(r0, r1), _mm512_unpackhi_pd(r0, r1));
-            let (a2, a3) = (_mm512_unpacklo_pd(r2, r3), _mm512_unpackhi_pd(r2, r3));
-            let (a4, a5) = (_mm512_unpacklo_pd(r4, r5), _mm512_unpackhi_pd(r4, r5));
-            let (a6, a7) = (_mm512_unpacklo_pd(r6, r7), _mm512_unpackhi_pd(r6, r7));
-            // 128-bit pairs: even quarters, then odd quarters, of two pairs of rows.
-            let b0 = _mm512_shuffle_f64x2::<0x88>(a0, a2);
-            let b1 = _mm512_shuffle_f64x2::<0x88>(a1, a3);
-            let b2 = _mm512_shuffle_f64x2::<0xdd>(a0, a2);
-            let b3 = _mm512_shuffle_f64x2::<0xdd>(a1, a3);
-            let b4 = _mm512_shuffle_f64x2::<0x88>(a4, a6);
-            let b5 = _mm512_shuffle_f64x2::<0x88>(a5, a7);
-            let b6 = _mm512_shuffle_f64x2::<0xdd>(a4, a6);
-            let b7 = _mm512_shuffle_f64x2::<0xdd>(a5, a7);
-            _mm512_storeu_pd(to, _mm512_shuffle_f64x2::<0x88>(b0, b4));
-            _mm512_storeu_pd(to.add(to_stride), _mm512_shuffle_f64x2::<0x88>(b1, b5));
-            _mm512_storeu_pd(to.add(2 * to_stride), _mm512_shuffle_f64x2::<0x88>(b2, b6));
-            _mm512_storeu_pd(to.add(3 * to_stride), _mm512_shuffle_f64x2::<0x88>(b3, b7));
-            _mm512_storeu_pd(to.add(4 * to_stride), _mm512_shuffle_f64x2::<0xdd>(b0, b4));
-            _mm512_storeu_pd(to.add(5 * to_stride), _mm512_shuffle_f64x2::<0xdd>(b1, b5));
-            _mm512_storeu_pd(to.add(6 * to_stride), _mm512_shuffle_f64x2::<0xdd>(b2, b6));
-            _mm512_storeu_pd(to.add(7 * to_stride), _mm512_shuffle_f64x2::<0xdd>(b3, b7));
+            let even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+            let odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+            macro_rules! four {
+                ($col:literal) => {
+                    let (r0, r1) = (halves!(0, $col), halves!(1, $col));
+                    let (r2, r3) = (halves!(2, $col), halves!(3, $col));
+                    let (a, b) = (_mm512_unpacklo_pd(r0, r1), _mm512_unpackhi_pd(r0, r1));
+                    let (c, d) = (_mm512_unpacklo_pd(r2, r3), _mm512_unpackhi_pd(r2, r3));
+                    _mm512_storeu_pd(to.add($col * to_stride), _mm512_permutex2var_pd(a, even, c));
+                    _mm512_storeu_pd(to.add(($col + 1) * to_stride), _mm512_permutex2var_pd(b, even, d));
+                    _mm512_storeu_pd(to.add(($col + 2) * to_stride), _mm512_permutex2var_pd(a, odd, c));
+                    _mm512_storeu_pd(to.add(($col + 3) * to_stride), _mm512_permutex2var_pd(b, odd, d));
+                };
+            }
+            four!(0);
+            four!(4);
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn single(value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
+    }
+    #[inline(always)]
+    unsafe fn load_single(from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn fma_single(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn widen_single(value: __m512) -> (Self, Self) {
+        unsafe {
+            let (low, high) = (_mm512_castps512_ps256(value), _mm512_extractf32x8_ps::<1>(value));
+            (Avx512(_mm512_cvtps_pd(low)), Avx512(_mm512_cvtps_pd(high)))
         }
     }
 }

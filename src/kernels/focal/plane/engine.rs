@@ -1,17 +1,22 @@
 //! The sums of a clean panel, by each method.
 
 use super::tiles::FftEngine;
-use super::{Focal, Place, Scratch, padded};
+use super::{Buffers, Focal, Output, Place, padded};
+use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::kernels::focal::runs::{Rectangle, RunPlan};
-use crate::kernels::focal::simd::direct::{Rounding, Rows, direct};
-use crate::kernels::focal::simd::rows::Finish;
+use crate::kernels::focal::simd::direct::{Rounding, Rows, Source, direct, direct_tight};
+use crate::kernels::focal::simd::narrow::{NarrowTaps, narrow};
+use crate::kernels::focal::simd::rows::{Finish, deliver};
 use crate::kernels::focal::simd::runs::{self, Stretch};
 use crate::kernels::focal::simd::taps::TapTable;
 use crate::kernels::focal::{Method, Recipe, Weights};
 
 /// Rows whose column sums are in work together.
 pub(super) const SHARED_ROWS: usize = runs::GROUP;
+
+/// Rows whose column products are in work together.
+const SEPARABLE_ROWS: usize = 8;
 
 /// Tables of one method.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ pub(super) enum Engine {
     Box { area: Rectangle, value: f64 },
     Runs(RunTable),
     Fft(Box<FftEngine>),
-    Fast(TapTable),
+    Fast(NarrowTaps),
 }
 
 /// Where sums over each length of run lie, and where each run finds its own.
@@ -78,7 +83,7 @@ impl Engine {
             Method::Fft { rows, cols } => {
                 Engine::Fft(Box::new(FftEngine::new(weights, (*rows, *cols), level)))
             }
-            Method::Fast => Engine::Fast(trimmed()),
+            Method::Fast => Engine::Fast(NarrowTaps::new(&weights.values, rows, cols)),
         }
     }
 
@@ -95,87 +100,155 @@ impl Engine {
 }
 
 impl Focal {
-    /// The sums of a clean patch, and what is left to do to them.
-    pub(super) fn compute(&self, place: Place, scratch: &mut Scratch) -> Finish {
-        let shape = Rows { stride: scratch.sums_stride, rows: place.rows, cols: place.cols };
-        let plain = self.plain();
+    /// The results of a panel whose clean values lie in `from`.
+    pub(super) fn sums<T: Real>(
+        &self,
+        from: Source,
+        place: Place,
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let finish = self.plain();
         match &self.engine {
-            Engine::Exact => plain,
-            Engine::Direct(taps) => self.direct(taps, shape, scratch, plain),
-            Engine::Fft(engine) => self.direct(&engine.taps, shape, scratch, plain),
-            Engine::Separable { column, row } => {
-                self.separable(column, row, shape, scratch);
-                plain
-            }
+            Engine::Exact => {}
+            Engine::Direct(taps) => self.direct(taps, from, (place, finish), output, buffers),
+            Engine::Fft(engine) => self.direct(&engine.taps, from, (place, finish), output, buffers),
+            Engine::Separable { column, row } => self.separable((column, row), from, place, output, buffers),
             Engine::Box { area, value } => {
-                self.box_sums(*area, shape, scratch);
-                Finish { scale: *value, ..plain }
+                let finish = Finish { scale: *value, ..finish };
+                self.box_rows(*area, from, (place.rows, place.cols), buffers, |i, sums| {
+                    deliver(self.level, sums, output.row(place.row + i, place.col, place.cols), finish);
+                });
             }
-            Engine::Runs(table) => {
-                self.run_sums(table, shape, scratch);
-                Finish { scale: table.value, ..plain }
-            }
-            Engine::Fast(taps) => self.direct(taps, shape, scratch, plain),
+            Engine::Runs(table) => self.run_sums(table, from, place, output, buffers),
+            Engine::Fast(taps) => self.narrow_sums(taps, from, place, output, buffers),
         }
     }
 
-    fn direct(&self, taps: &TapTable, shape: Rows, scratch: &mut Scratch, finish: Finish) -> Finish {
-        let from = (&scratch.patch[..], scratch.stride);
-        direct(self.level, Rounding::Fused, taps, from, (&mut scratch.sums, shape));
-        finish
-    }
-
-    fn separable(&self, column: &TapTable, row: &TapTable, shape: Rows, scratch: &mut Scratch) {
-        let stride = scratch.stride;
-        for first in (0..shape.rows).step_by(SHARED_ROWS) {
-            let rows = SHARED_ROWS.min(shape.rows - first);
-            let tall = Rows { stride, rows, cols: shape.cols + row.cols - 1 };
-            let from = (&scratch.patch[first * stride..], stride);
-            direct(self.level, Rounding::Fused, column, from, (&mut scratch.between, tall));
-            let from = (&scratch.between[..], stride);
-            let to = &mut scratch.sums[first * shape.stride..];
-            direct(self.level, Rounding::Fused, row, from, (to, Rows { rows, ..shape }));
-        }
-    }
-
-    /// Sums over a rectangle of the window, without any weight.
-    pub(super) fn box_sums(&self, area: Rectangle, shape: Rows, scratch: &mut Scratch) {
-        let stride = scratch.stride;
-        let total = shape.cols + area.cols - 1;
-        scratch.stretches.clear();
-        scratch.stretches.push(Stretch { length: area.cols, first: 0, cols: shape.cols, to: 0 });
-        for first in (0..shape.rows).step_by(SHARED_ROWS) {
-            let rows = SHARED_ROWS.min(shape.rows - first);
-            let from = &scratch.patch[(first + area.row) * stride + area.col..];
-            runs::columns(
+    fn direct<T: Real>(
+        &self,
+        taps: &TapTable,
+        from: Source,
+        (place, finish): (Place, Finish),
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let (rows, cols, width) = (place.rows, place.cols, output.width);
+        if let Some(to) = output.in_place(place, finish) {
+            return direct_tight(
                 self.level,
-                (from, stride),
-                area.rows,
-                (&mut scratch.between, (stride, rows, total)),
+                taps,
+                from,
+                (to, Rows { stride: width, rows, cols }),
+                finish.stream,
             );
-            for r in 0..rows {
-                let line = (&mut scratch.between[r * stride..], total);
-                let to = &mut scratch.sums[(first + r) * shape.stride..];
-                runs::line(self.level, line, &scratch.stretches, to);
+        }
+        let stride = buffers.sums_stride;
+        direct(self.level, Rounding::Fused, taps, from, (&mut buffers.sums, Rows { stride, rows, cols }));
+        for i in 0..rows {
+            let sums = &buffers.sums[i * stride..][..cols];
+            deliver(self.level, sums, output.row(place.row + i, place.col, cols), finish);
+        }
+    }
+
+    fn narrow_sums<T: Real>(
+        &self,
+        taps: &NarrowTaps,
+        (from, from_stride): Source,
+        place: Place,
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let (rows, cols, stride) = (place.rows, place.cols, buffers.sums_stride);
+        let (tall, wide) = (rows + self.weights.rows - 1, cols + self.weights.cols - 1);
+        for (values, singles) in
+            from.chunks(from_stride).zip(buffers.narrow.chunks_mut(buffers.stride)).take(tall)
+        {
+            values[..wide].iter().zip(singles).for_each(|(v, s)| *s = *v as f32);
+        }
+        narrow(
+            self.level,
+            taps,
+            (&buffers.narrow, buffers.stride),
+            (&mut buffers.sums, Rows { stride, rows, cols }),
+        );
+        let finish = Finish { scale: taps.scale, ..self.plain() };
+        for i in 0..rows {
+            let sums = &buffers.sums[i * stride..][..cols];
+            deliver(self.level, sums, output.row(place.row + i, place.col, cols), finish);
+        }
+    }
+
+    /// Column sums of a few rows, then their row sums.
+    fn separable<T: Real>(
+        &self,
+        (column, row): (&TapTable, &TapTable),
+        (from, from_stride): Source,
+        place: Place,
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let stride = buffers.stride;
+        for first in (0..place.rows).step_by(SEPARABLE_ROWS) {
+            let rows = SEPARABLE_ROWS.min(place.rows - first);
+            let tall = Rows { stride, rows, cols: place.cols + row.cols - 1 };
+            let mut between = std::mem::take(&mut buffers.between);
+            let from = (&from[first * from_stride..], from_stride);
+            direct(self.level, Rounding::Fused, column, from, (&mut between, tall));
+            let part = Place { row: place.row + first, rows, ..place };
+            self.direct(row, (&between, stride), (part, self.plain()), output, buffers);
+            buffers.between = between;
+        }
+    }
+
+    /// Sums over a rectangle of the window, without any weight, row by row in order.
+    pub(super) fn box_rows(
+        &self,
+        area: Rectangle,
+        (from, from_stride): Source,
+        (rows, cols): (usize, usize),
+        buffers: &mut Buffers,
+        mut take: impl FnMut(usize, &[f64]),
+    ) {
+        let Buffers { sums, between, stride, stretches, .. } = buffers;
+        let total = cols + area.cols - 1;
+        stretches.clear();
+        stretches.push(Stretch { length: area.cols, first: 0, cols, to: 0 });
+        for first in (0..rows).step_by(SHARED_ROWS) {
+            let count = SHARED_ROWS.min(rows - first);
+            let from = (&from[(first + area.row) * from_stride + area.col..], from_stride);
+            runs::columns(self.level, from, area.rows, (between, (*stride, count, total)));
+            for i in 0..count {
+                runs::line(self.level, (&mut between[i * *stride..], total), stretches, sums);
+                take(first + i, &sums[..cols]);
             }
         }
     }
 
-    fn run_sums(&self, table: &RunTable, shape: Rows, scratch: &mut Scratch) {
-        let stride = scratch.stride;
-        let total = shape.cols + self.weights.cols - 1;
-        scratch.stretches.clear();
+    fn run_sums<T: Real>(
+        &self,
+        table: &RunTable,
+        (from, from_stride): Source,
+        place: Place,
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let Buffers { sums, between, stretched, stretches, .. } = buffers;
+        let total = place.cols + self.weights.cols - 1;
+        stretches.clear();
         for (at, &(length, first, last)) in table.lengths.iter().enumerate() {
-            let cols = shape.cols + last - first;
-            scratch.stretches.push(Stretch { length, first, cols, to: at * table.tall * table.stride });
+            let cols = place.cols + last - first;
+            stretches.push(Stretch { length, first, cols, to: at * table.tall * table.stride });
         }
-        for y in 0..shape.rows + self.weights.rows - 1 {
-            let line = (&mut scratch.patch[y * stride..], total);
-            runs::line(self.level, line, &scratch.stretches, &mut scratch.stretched[y * table.stride..]);
+        for y in 0..place.rows + self.weights.rows - 1 {
+            between[..total].copy_from_slice(&from[y * from_stride..][..total]);
+            runs::line(self.level, (between, total), stretches, &mut stretched[y * table.stride..]);
         }
-        for i in 0..shape.rows {
-            let from = &scratch.stretched[i * table.stride..];
-            runs::gather(self.level, from, &table.offsets, &mut scratch.sums[i * shape.stride..], shape.cols);
+        let finish = Finish { scale: table.value, ..self.plain() };
+        for i in 0..place.rows {
+            runs::gather(self.level, &stretched[i * table.stride..], &table.offsets, sums, place.cols);
+            let row = output.row(place.row + i, place.col, place.cols);
+            deliver(self.level, &sums[..place.cols], row, finish);
         }
     }
 }

@@ -36,10 +36,10 @@ impl Focal {
     fn define_run<T: Real>(&self, (row, col, cols): (usize, usize, usize), scratch: &mut Scratch) {
         let from = &scratch.patch[row * scratch.stride + col..];
         let narrow = self.weights.products_in_f32(T::WORK);
-        let sums = &mut scratch.sums;
+        let sums = &mut scratch.buffers.sums;
         let rule = match self.recipe.nan {
             NanRule::Propagate => {
-                let shape = Rows { stride: scratch.sums_stride, rows: 1, cols };
+                let shape = Rows { stride: scratch.buffers.sums_stride, rows: 1, cols };
                 let (taps, rounding) = (&self.definition, self.rounding::<T>());
                 return direct(self.level, rounding, taps, (from, scratch.stride), (sums, shape));
             }
@@ -54,11 +54,17 @@ impl Focal {
         let scratch = &mut *job.scratch;
         let Place { row, rows, col, cols } = place;
         if self.recipe.nan == NanRule::Propagate {
-            let shape = Rows { stride: scratch.sums_stride, rows, cols };
+            let shape = Rows { stride: scratch.buffers.sums_stride, rows, cols };
             let from = (&scratch.patch[..], scratch.stride);
-            direct(self.level, self.rounding::<T>(), &self.definition, from, (&mut scratch.sums, shape));
+            direct(
+                self.level,
+                self.rounding::<T>(),
+                &self.definition,
+                from,
+                (&mut scratch.buffers.sums, shape),
+            );
             for i in 0..rows {
-                let sums = &scratch.sums[i * scratch.sums_stride..][..cols];
+                let sums = &scratch.buffers.sums[i * shape.stride..][..cols];
                 deliver(self.level, sums, job.output.row(row + i, col, cols), WHOLE);
             }
             return;
@@ -66,7 +72,7 @@ impl Focal {
         self.list(scratch);
         for i in 0..rows {
             self.define_run::<T>((i, 0, cols), scratch);
-            deliver(self.level, &scratch.sums[..cols], job.output.row(row + i, col, cols), WHOLE);
+            deliver(self.level, &scratch.buffers.sums[..cols], job.output.row(row + i, col, cols), WHOLE);
         }
     }
 
@@ -90,7 +96,7 @@ impl Focal {
             }
             for run in runs(&near, |m| if propagate { m == INFINITE } else { m != 0 }) {
                 self.define_run::<T>((i, run.start, run.len()), scratch);
-                deliver(self.level, &scratch.sums[..run.len()], &mut row[run], WHOLE);
+                deliver(self.level, &scratch.buffers.sums[..run.len()], &mut row[run], WHOLE);
             }
         }
         scratch.near = near;

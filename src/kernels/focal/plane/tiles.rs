@@ -10,7 +10,6 @@ use crate::backend::CpuLevel;
 use crate::kernels::focal::Weights;
 use crate::kernels::focal::load::gather;
 use crate::kernels::focal::runs::Rectangle;
-use crate::kernels::focal::simd::direct::Rows;
 use crate::kernels::focal::simd::fft::Transform;
 use crate::kernels::focal::simd::rows::{Finish, deliver};
 use crate::kernels::focal::simd::survey::{Extent, center, survey};
@@ -119,7 +118,7 @@ impl Focal {
             job.counts.fft_tiles += 1;
             job.counts.fft_refused += 1;
             let nonfinite = job.counts.nonfinite;
-            self.panels(tile.place).for_each(|panel| self.panel(panel, job));
+            self.panels(tile.place, job.window.width).for_each(|panel| self.panel(panel, job));
             job.counts.nonfinite = nonfinite;
             return;
         }
@@ -157,7 +156,8 @@ impl Focal {
             return None;
         }
         let region = self.region(place);
-        let seen = gather(self.level, job.window, &scratch.sides, region, (&mut plane[..], stride));
+        let next = self.region(self.after(place, job.window.width));
+        let seen = gather(self.level, job.window, &scratch.sides, (region, next), (&mut plane[..], stride));
         // The extended raster, or in `nan` mode the raster: what lies beyond counts as the mean.
         let wanted = self.region(if job.window.boundary == Boundary::Nan { inside } else { place });
         let (top, left) = ((wanted.row - region.row) as usize, (wanted.col - region.col) as usize);
@@ -176,7 +176,7 @@ impl Focal {
             });
         }
         let half = (self.weights.rows.div_ceil(2), self.weights.cols.div_ceil(2));
-        let found = survey(self.level, plane, extent, half, &mut scratch.between);
+        let found = survey(self.level, plane, extent, half, &mut scratch.buffers.between);
         let cells = ((extent.rows.1 - extent.rows.0) * (extent.cols.1 - extent.cols.0)) as f64;
         let mean = found.sum / cells;
         let usable = !self.may_overflow::<T>(seen.max) && mean.is_finite();
@@ -208,18 +208,16 @@ impl Focal {
     /// Sums of magnitudes over the full rectangle for each row of the cells wanted in `place`.
     fn magnitudes<T: Real>(&self, place: Place, job: &mut Job<T>, mut take: impl FnMut(&[f64], &mut [T])) {
         let area = Rectangle { row: 0, rows: self.weights.rows, col: 0, cols: self.weights.cols };
-        for panel in self.panels(self.interior_of(place, job.window)) {
+        for panel in self.panels(self.interior_of(place, job.window), job.window.width) {
             self.load(panel, job);
             let scratch = &mut *job.scratch;
             for value in scratch.patch.iter_mut() {
                 *value = if value.is_finite() { value.abs() } else { 0.0 };
             }
-            let shape = Rows { stride: scratch.sums_stride, rows: panel.rows, cols: panel.cols };
-            self.box_sums(area, shape, scratch);
-            for i in 0..panel.rows {
-                let sums = &scratch.sums[i * shape.stride..][..panel.cols];
+            let from = (&scratch.patch[..], scratch.stride);
+            self.box_rows(area, from, (panel.rows, panel.cols), &mut scratch.buffers, |i, sums| {
                 take(sums, job.output.row(panel.row + i, panel.col, panel.cols));
-            }
+            });
         }
     }
 
@@ -245,7 +243,7 @@ impl Focal {
             });
         }
         if !tile.finite {
-            for panel in self.panels(place) {
+            for panel in self.panels(place, job.window.width) {
                 self.load(panel, job);
                 let (region, scratch) = (self.region(panel), &mut *job.scratch);
                 scratch.marks.clean(&mut scratch.patch, scratch.stride, region.rows, region.cols);

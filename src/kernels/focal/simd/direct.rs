@@ -52,6 +52,10 @@ struct Block {
     to_stride: usize,
     rows: usize,
     cols: usize,
+    /// True where nothing beyond `cols` may be written.
+    tight: bool,
+    /// Write past the caches, to whole registers.
+    stream: bool,
 }
 
 /// The taps of one row step, `LO..HI` being the output rows it serves: `weight` points at the
@@ -88,11 +92,11 @@ unsafe fn row_step<L: Lanes, S: Step<L>, const R: usize, const C: usize, const L
 unsafe fn block<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
     taps: &TapTable,
     b: &Block,
-    row: usize,
-    col: usize,
+    (row, col): (usize, usize),
+    stream: bool,
 ) {
     // SAFETY: rows row..row + R + kernel rows - 1 and the columns of C registers plus the kernel
-    // lie in the block by the check in `check`.
+    // lie in the block by the check in `direct`.
     unsafe {
         let mut sums = [[L::splat(0.0); C]; R];
         let from = b.from.add(row * b.from_stride + col);
@@ -102,10 +106,54 @@ unsafe fn block<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
                 let (first, end) = taps.columns_at(y, R);
                 row_step::<L, S, R, C, { $lo }, { $hi }>(
                     &mut sums,
-                    from.add(y * b.from_stride + first),
+                    from.wrapping_add(y * b.from_stride + first),
                     taps.by_column.as_ptr().wrapping_add(first * taps.rows + y),
                     (end.saturating_sub(first), taps.rows),
                 );
+            }};
+        }
+        macro_rules! heads { ($($n:literal)*) => { $( if R > $n { step!($n - 1, 0, $n); } )* }; }
+        macro_rules! tails { ($($n:literal)*) => { $( if R > $n { step!(taps.rows - 1 + $n, $n, R); } )* }; }
+        heads!(1 2 3 4 5 6 7);
+        for y in R - 1..taps.rows {
+            step!(y, 0, R);
+        }
+        tails!(1 2 3 4 5 6 7);
+        for r in 0..R {
+            for c in 0..C {
+                let to = b.to.add((row + r) * b.to_stride + col + c * L::N);
+                if stream { sums[r][c].stream(to) } else { sums[r][c].store(to) }
+            }
+        }
+    }
+}
+
+/// A block of a kernel of one column: no loop over columns, whose set-up would cost as much as
+/// its single turn.
+#[inline(always)]
+unsafe fn upright<L: Lanes, const R: usize, const C: usize>(
+    taps: &TapTable,
+    b: &Block,
+    (row, col): (usize, usize),
+) {
+    // SAFETY: as `block`.
+    unsafe {
+        let mut sums = [[L::splat(0.0); C]; R];
+        let mut from = b.from.add(row * b.from_stride + col);
+        let weights = taps.by_column.as_ptr();
+        macro_rules! step {
+            ($y:expr, $lo:expr, $hi:expr) => {{
+                let mut values = [L::splat(0.0); C];
+                for c in 0..C {
+                    values[c] = L::load(from.add(c * L::N));
+                }
+                for r in $lo..$hi {
+                    let w = L::splat(*weights.wrapping_add($y).wrapping_sub(r));
+                    for c in 0..C {
+                        sums[r][c] = w.fma(values[c], sums[r][c]);
+                    }
+                }
+                from = from.wrapping_add(b.from_stride);
             }};
         }
         macro_rules! heads { ($($n:literal)*) => { $( if R > $n { step!($n - 1, 0, $n); } )* }; }
@@ -123,35 +171,121 @@ unsafe fn block<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
     }
 }
 
-/// All columns of `R` rows: `C` registers at a time, then one at a time.
+/// A kernel of one column, `R` rows and `C` registers at a time, into a buffer with slack.
 #[inline(always)]
-unsafe fn band<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
+unsafe fn upright_band<L: Lanes, const R: usize, const C: usize>(
     taps: &TapTable,
     b: &Block,
-    from_row: usize,
+    first: usize,
 ) -> usize {
-    // SAFETY: as `block`; the last register may overhang into the stride's slack.
+    // SAFETY: as `band`.
     unsafe {
-        let mut row = from_row;
-        if taps.rows < R || from_row + R > b.rows {
-            return row;
+        if taps.rows < R || first + R > b.rows {
+            return first;
         }
-        let whole = b.rows - (b.rows - from_row) % R;
+        let end = b.rows - (b.rows - first) % R;
         let mut col = 0;
         while col < b.cols {
-            let wide = C > 1 && b.cols - col > L::N * (C - 1);
-            row = from_row;
-            while row < whole {
+            let wide = b.cols - col > L::N * (C - 1);
+            let mut row = first;
+            while row < end {
                 if wide {
-                    block::<L, S, R, C>(taps, b, row, col);
+                    upright::<L, R, C>(taps, b, (row, col));
                 } else {
-                    block::<L, S, R, 1>(taps, b, row, col);
+                    upright::<L, R, 1>(taps, b, (row, col));
                 }
                 row += R;
             }
             col += if wide { C * L::N } else { L::N };
         }
-        row
+        end
+    }
+}
+
+#[inline(always)]
+unsafe fn upright_body<L: Lanes>(taps: &TapTable, b: Block) {
+    // SAFETY: passed on.
+    unsafe {
+        let mut row = 0;
+        if L::REGISTERS == 32 {
+            row = upright_band::<L, 8, 3>(taps, &b, row);
+        } else {
+            row = upright_band::<L, 6, 2>(taps, &b, row);
+        }
+        row = upright_band::<L, 4, 2>(taps, &b, row);
+        row = upright_band::<L, 2, 4>(taps, &b, row);
+        upright_band::<L, 1, 4>(taps, &b, row);
+    }
+}
+per_level! { unsafe fn upright_at(taps: &TapTable, b: Block) = upright_body }
+
+/// Blocks of `R` rows down one column of blocks.
+#[inline(always)]
+unsafe fn column<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
+    taps: &TapTable,
+    b: &Block,
+    (rows, col): ((usize, usize), usize),
+    stream: bool,
+) {
+    // SAFETY: as `block`.
+    unsafe {
+        let mut row = rows.0;
+        while row < rows.1 {
+            block::<L, S, R, C>(taps, b, (row, col), stream);
+            row += R;
+        }
+    }
+}
+
+/// All columns of as many times `R` rows as there are from `first` on; returns the next row.
+#[inline(always)]
+unsafe fn band<L: Lanes, S: Step<L>, const R: usize, const C: usize>(
+    taps: &TapTable,
+    b: &Block,
+    first: usize,
+) -> usize {
+    // SAFETY: as `block`. Registers overhang into the stride's slack, or in a tight block the
+    // last ones move back to end with the columns: their cells are computed twice, to equal bits.
+    unsafe {
+        if taps.rows < R || first + R > b.rows {
+            return first;
+        }
+        let rows = (first, b.rows - (b.rows - first) % R);
+        let wide = C * L::N;
+        if b.tight {
+            let mut col = 0;
+            if b.stream {
+                col = b.to.add(first * b.to_stride).align_offset(L::N * 8);
+                if col > 0 {
+                    column::<L, S, R, C>(taps, b, (rows, 0), false);
+                }
+                while col + wide <= b.cols {
+                    column::<L, S, R, C>(taps, b, (rows, col), true);
+                    col += wide;
+                }
+            }
+            while col < b.cols {
+                column::<L, S, R, C>(
+                    taps,
+                    b,
+                    (rows, if col + wide < b.cols { col } else { b.cols - wide }),
+                    false,
+                );
+                col += wide;
+            }
+        } else {
+            let mut col = 0;
+            while col < b.cols {
+                if C > 1 && b.cols - col > L::N * (C - 1) {
+                    column::<L, S, R, C>(taps, b, (rows, col), false);
+                    col += wide;
+                } else {
+                    column::<L, S, R, 1>(taps, b, (rows, col), false);
+                    col += L::N;
+                }
+            }
+        }
+        rows.1
     }
 }
 
@@ -202,6 +336,9 @@ per_level! { unsafe fn narrow_at(taps: &TapTable, b: Block) = narrow_body }
 /// Widest overhang of a register beyond the last column, in elements.
 pub const SLACK: usize = 8;
 
+/// Columns that a tight target must have: the widest block.
+pub const TIGHT_COLS: usize = 64;
+
 /// How taps are multiplied and added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
@@ -213,7 +350,7 @@ pub enum Rounding {
     Narrow,
 }
 
-/// Rows of a buffer: values, elements from one row to the next, and columns wanted.
+/// Rows of a buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows {
     /// Elements from one row to the next.
@@ -224,8 +361,20 @@ pub struct Rows {
     pub cols: usize,
 }
 
-/// Window sums of `from` (rows of `from_stride` elements, output row i reading rows
-/// `i..i + kernel rows` and columns from `j` on) into `to`.
+/// Values in rows `stride` elements apart.
+pub type Source<'a> = (&'a [f64], usize);
+
+fn check(taps: &TapTable, (from, from_stride): Source, to: &[f64], shape: Rows, slack: usize) {
+    let Rows { stride, rows, cols } = shape;
+    let wide = cols.next_multiple_of(slack);
+    assert!(wide <= stride || rows == 1, "{cols} columns in a stride of {stride}");
+    assert!(to.len() >= (rows - 1) * stride + wide, "{rows} x {cols} sums in {}", to.len());
+    let last = (rows + taps.rows - 2) * from_stride + wide + taps.cols - 1;
+    assert!(from.len() >= last, "patch of {} values, {last} wanted", from.len());
+}
+
+/// Window sums of `from` into `to`: output row i reads rows `i .. i + kernel rows`, output
+/// column j columns from j on. Up to [`SLACK`] elements behind the columns are overwritten.
 ///
 /// # Panics
 ///
@@ -234,30 +383,66 @@ pub fn direct(
     level: CpuLevel,
     rounding: Rounding,
     taps: &TapTable,
-    (from, from_stride): (&[f64], usize),
+    from: Source,
     (to, shape): (&mut [f64], Rows),
 ) {
-    if shape.rows == 0 || shape.cols == 0 {
+    let Rows { stride, rows, cols } = shape;
+    if rows == 0 || cols == 0 {
         return;
     }
-    let Rows { stride, rows, cols } = shape;
-    assert!(cols.next_multiple_of(SLACK) <= stride || rows == 1, "{cols} columns in a stride of {stride}");
-    assert!(
-        to.len() >= (rows - 1) * stride + cols.next_multiple_of(SLACK),
-        "sums of {rows} x {cols} in {}",
-        to.len()
-    );
-    let last = (rows + taps.rows - 2) * from_stride + cols.next_multiple_of(SLACK) + taps.cols - 1;
-    assert!(from.len() >= last, "patch of {} values, {last} wanted", from.len());
-    let block =
-        Block { from: from.as_ptr(), from_stride, to: to.as_mut_ptr(), to_stride: stride, rows, cols };
+    check(taps, from, to, shape, SLACK);
+    let block = Block {
+        from: from.0.as_ptr(),
+        from_stride: from.1,
+        to: to.as_mut_ptr(),
+        to_stride: stride,
+        rows,
+        cols,
+        tight: false,
+        stream: false,
+    };
     // SAFETY: both buffers were checked above, overhang included; `level` is available because
     // `Focal` limits it to what the machine has.
     unsafe {
         match rounding {
+            Rounding::Fused if taps.cols == 1 => upright_at(level, taps, block),
             Rounding::Fused => fused_at(level, taps, block),
             Rounding::Separate => separate_at(level, taps, block),
             Rounding::Narrow => narrow_at(level, taps, block),
         }
     }
+}
+
+/// Fused window sums like [`direct`], touching nothing beyond the columns of `to`, and writing
+/// past the caches where asked and where the rows of `to` allow it.
+///
+/// # Panics
+///
+/// If a buffer is too short, or there are fewer than [`TIGHT_COLS`] columns.
+pub fn direct_tight(
+    level: CpuLevel,
+    taps: &TapTable,
+    from: Source,
+    (to, shape): (&mut [f64], Rows),
+    stream: bool,
+) {
+    let Rows { stride, rows, cols } = shape;
+    if rows == 0 {
+        return;
+    }
+    assert!(cols >= TIGHT_COLS);
+    check(taps, from, to, shape, 1);
+    let block = Block {
+        from: from.0.as_ptr(),
+        from_stride: from.1,
+        to: to.as_mut_ptr(),
+        to_stride: stride,
+        rows,
+        cols,
+        tight: true,
+        stream: stream && stride % 8 == 0 && to.as_ptr() as usize % 8 == 0,
+    };
+    // SAFETY: both buffers were checked above; a tight block stays within its columns; rows a
+    // whole number of registers apart are aligned alike.
+    unsafe { fused_at(level, taps, block) }
 }

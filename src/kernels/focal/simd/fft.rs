@@ -2,18 +2,19 @@
 //!
 //! Real and imaginary parts lie in two planes. The forward transform goes from natural to
 //! digit-reversed order (decimation in frequency), the backward one returns (decimation in
-//! time): a product in between needs no order, so none is made. Radix 4, with one pass of
-//! radix 3 in front or of radix 2 at the end where the length asks for it.
+//! time): a product in between needs no order, so none is made. Passes of radix 4, with one of
+//! radix 3 in front where the length asks for it, down to cores of 4 or 8 points that need no
+//! factors; along rows a core goes forward, meets the spectrum and comes back in registers.
 
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{AlignedF64, Lanes, per_level};
 
-/// One pass over a transform: `radix` sub-transforms of `length / radix` points.
+/// One pass over a transform: it splits blocks of `radix * part` points.
 #[derive(Debug, Clone, Copy)]
 struct Stage {
     radix: usize,
-    /// Points of each block that the pass splits.
-    length: usize,
+    /// Points from one part of a block to the next.
+    part: usize,
     /// Where its factors begin.
     factors: usize,
 }
@@ -23,24 +24,21 @@ struct Stage {
 pub struct Plan {
     /// Points of a transform.
     pub length: usize,
+    /// From the longest blocks down to cores.
     stages: Vec<Stage>,
+    /// Points of a core: 4 or 8.
+    core: usize,
     /// Real and imaginary part of `exp(-2 pi i r j / length)`, r = 1 .. radix, for each j.
     factors: Vec<f64>,
 }
 
 impl Plan {
-    /// For `length` points: a power of two or three times one, at least 4.
+    /// For `length` points: a power of two from 16 on, or three times one.
     pub fn new(length: usize) -> Self {
         let (mut stages, mut factors, mut left) = (Vec::new(), Vec::new(), length);
-        while left > 1 {
-            let radix = if left % 3 == 0 {
-                3
-            } else if left % 4 == 0 {
-                4
-            } else {
-                2
-            };
-            stages.push(Stage { radix, length: left, factors: factors.len() });
+        while left > 8 {
+            let radix = if left % 3 == 0 { 3 } else { 4 };
+            stages.push(Stage { radix, part: left / radix, factors: factors.len() });
             for j in 0..left / radix {
                 for r in 1..radix {
                     let (sin, cos) = turn(r * j, left);
@@ -49,7 +47,7 @@ impl Plan {
             }
             left /= radix;
         }
-        Plan { length, stages, factors }
+        Plan { length, stages, core: left, factors }
     }
 }
 
@@ -75,6 +73,18 @@ struct Points {
     re: *mut f64,
     im: *mut f64,
     stride: usize,
+}
+
+impl Points {
+    /// The points from `p` on.
+    #[inline(always)]
+    fn from(self, p: usize) -> Self {
+        Points {
+            re: self.re.wrapping_add(p * self.stride),
+            im: self.im.wrapping_add(p * self.stride),
+            ..self
+        }
+    }
 }
 
 /// A complex register.
@@ -129,53 +139,85 @@ unsafe fn times<L: Lanes, const BACK: bool>(a: Complex<L>, w: *const f64) -> Com
     }
 }
 
+/// Four points: sums over their quarter turns, without factors.
 #[inline(always)]
-unsafe fn radix_4<L: Lanes, const BACK: bool>(from: Points, to: Points, at: usize, q: usize, w: *const f64) {
-    // SAFETY: four points of one block, and their six factors.
+unsafe fn turn_4<L: Lanes, const BACK: bool>(x: [Complex<L>; 4]) -> [Complex<L>; 4] {
+    // SAFETY: inlined into a function compiled for L.
     unsafe {
-        let (mut a, mut b) = (get::<L>(from, at), get::<L>(from, at + q));
-        let (mut c, mut d) = (get::<L>(from, at + 2 * q), get::<L>(from, at + 3 * q));
-        if BACK {
-            (b, c, d) =
-                (times::<L, BACK>(b, w), times::<L, BACK>(c, w.add(2)), times::<L, BACK>(d, w.add(4)));
-        }
-        let (even, odd) = (plus(a, c), minus(a, c));
-        let (sum, difference) = (plus(b, d), minus(b, d));
-        (a, c) = (plus(even, sum), minus(even, sum));
-        b = quarter::<L, BACK>(odd, difference);
-        d = if BACK { quarter::<L, false>(odd, difference) } else { quarter::<L, true>(odd, difference) };
-        if !BACK {
-            (b, c, d) =
-                (times::<L, BACK>(b, w), times::<L, BACK>(c, w.add(2)), times::<L, BACK>(d, w.add(4)));
-        }
-        set(to, at, a);
-        set(to, at + q, b);
-        set(to, at + 2 * q, c);
-        set(to, at + 3 * q, d);
+        let (even, odd) = (plus(x[0], x[2]), minus(x[0], x[2]));
+        let (sum, difference) = (plus(x[1], x[3]), minus(x[1], x[3]));
+        let second = quarter::<L, BACK>(odd, difference);
+        let fourth =
+            if BACK { quarter::<L, false>(odd, difference) } else { quarter::<L, true>(odd, difference) };
+        [plus(even, sum), second, minus(even, sum), fourth]
     }
 }
 
+/// An eighth of a turn: `a (1 - i) / sqrt 2` forward, `a (1 + i) / sqrt 2` backward.
 #[inline(always)]
-unsafe fn radix_3<L: Lanes, const BACK: bool>(from: Points, to: Points, at: usize, q: usize, w: *const f64) {
-    // SAFETY: three points of one block, and their four factors.
+unsafe fn eighth<L: Lanes, const BACK: bool>(a: Complex<L>) -> Complex<L> {
+    // SAFETY: inlined into a function compiled for L.
     unsafe {
-        let (a, mut b, mut c) = (get::<L>(from, at), get::<L>(from, at + q), get::<L>(from, at + 2 * q));
+        let root = L::splat(std::f64::consts::FRAC_1_SQRT_2);
+        let (sum, difference) = (a.0.add(a.1), a.1.sub(a.0));
         if BACK {
-            (b, c) = (times::<L, BACK>(b, w), times::<L, BACK>(c, w.add(2)));
+            Complex(a.0.sub(a.1).mul(root), sum.mul(root))
+        } else {
+            Complex(sum.mul(root), difference.mul(root))
         }
-        let (sum, difference) = (plus(b, c), minus(b, c));
-        let (half, root) = (L::splat(-0.5), L::splat(3.0_f64.sqrt() / 2.0));
-        let middle = Complex(sum.0.fma(half, a.0), sum.1.fma(half, a.1));
-        let side = Complex(difference.0.mul(root), difference.1.mul(root));
-        let mut second = quarter::<L, BACK>(middle, side);
-        let mut third =
-            if BACK { quarter::<L, false>(middle, side) } else { quarter::<L, true>(middle, side) };
-        if !BACK {
-            (second, third) = (times::<L, BACK>(second, w), times::<L, BACK>(third, w.add(2)));
-        }
-        set(to, at, plus(a, sum));
-        set(to, at + q, second);
-        set(to, at + 2 * q, third);
+    }
+}
+
+/// `-i a` forward, `i a` backward.
+#[inline(always)]
+unsafe fn right_angle<L: Lanes, const BACK: bool>(a: Complex<L>) -> Complex<L> {
+    // SAFETY: inlined into a function compiled for L.
+    unsafe {
+        let zero = Complex(L::splat(0.0), L::splat(0.0));
+        quarter::<L, BACK>(zero, a)
+    }
+}
+
+/// Eight points forward: even results first, then odd ones.
+#[inline(always)]
+unsafe fn eight_forward<L: Lanes>(x: [Complex<L>; 8]) -> [Complex<L>; 8] {
+    // SAFETY: inlined into a function compiled for L.
+    unsafe {
+        let s = [plus(x[0], x[4]), plus(x[1], x[5]), plus(x[2], x[6]), plus(x[3], x[7])];
+        let d = [
+            minus(x[0], x[4]),
+            eighth::<L, false>(minus(x[1], x[5])),
+            right_angle::<L, false>(minus(x[2], x[6])),
+            eighth::<L, false>(right_angle::<L, false>(minus(x[3], x[7]))),
+        ];
+        let (s, d) = (turn_4::<L, false>(s), turn_4::<L, false>(d));
+        [s[0], s[1], s[2], s[3], d[0], d[1], d[2], d[3]]
+    }
+}
+
+/// The way back from [`eight_forward`].
+#[inline(always)]
+unsafe fn eight_back<L: Lanes>(x: [Complex<L>; 8]) -> [Complex<L>; 8] {
+    // SAFETY: inlined into a function compiled for L.
+    unsafe {
+        let s = turn_4::<L, true>([x[0], x[1], x[2], x[3]]);
+        let d = turn_4::<L, true>([x[4], x[5], x[6], x[7]]);
+        let d = [
+            d[0],
+            eighth::<L, true>(d[1]),
+            right_angle::<L, true>(d[2]),
+            eighth::<L, true>(right_angle::<L, true>(d[3])),
+        ];
+        [
+            plus(s[0], d[0]),
+            plus(s[1], d[1]),
+            plus(s[2], d[2]),
+            plus(s[3], d[3]),
+            minus(s[0], d[0]),
+            minus(s[1], d[1]),
+            minus(s[2], d[2]),
+            minus(s[3], d[3]),
+        ]
     }
 }
 
@@ -184,43 +226,141 @@ unsafe fn radix_3<L: Lanes, const BACK: bool>(from: Points, to: Points, at: usiz
 unsafe fn pass<L: Lanes, const BACK: bool>(plan: &Plan, stage: &Stage, from: Points, to: Points) {
     // SAFETY: the caller's points cover the plan's length.
     unsafe {
-        let q = stage.length / stage.radix;
-        let factors = plan.factors.as_ptr().add(stage.factors);
-        for block in (0..plan.length).step_by(stage.length) {
-            match stage.radix {
-                4 => {
-                    for j in 0..q {
-                        radix_4::<L, BACK>(from, to, block + j, q, factors.add(6 * j));
+        let q = stage.part;
+        let mut block = 0;
+        while block < plan.length {
+            let (mut f, mut t) = (from.from(block), to.from(block));
+            let mut w = plan.factors.as_ptr().add(stage.factors);
+            for _ in 0..q {
+                if stage.radix == 4 {
+                    let mut x = [get::<L>(f, 0), get::<L>(f, q), get::<L>(f, 2 * q), get::<L>(f, 3 * q)];
+                    if BACK {
+                        x = [
+                            x[0],
+                            times::<L, true>(x[1], w),
+                            times::<L, true>(x[2], w.add(2)),
+                            times::<L, true>(x[3], w.add(4)),
+                        ];
                     }
-                }
-                3 => {
-                    for j in 0..q {
-                        radix_3::<L, BACK>(from, to, block + j, q, factors.add(4 * j));
+                    x = turn_4::<L, BACK>(x);
+                    if !BACK {
+                        x = [
+                            x[0],
+                            times::<L, false>(x[1], w),
+                            times::<L, false>(x[2], w.add(2)),
+                            times::<L, false>(x[3], w.add(4)),
+                        ];
                     }
+                    set(t, 0, x[0]);
+                    set(t, q, x[1]);
+                    set(t, 2 * q, x[2]);
+                    set(t, 3 * q, x[3]);
+                    w = w.add(6);
+                } else {
+                    radix_3::<L, BACK>(f, t, q, w);
+                    w = w.add(4);
                 }
-                // Only ever the last two points: all factors are 1.
-                _ => {
-                    let (a, b) = (get::<L>(from, block), get::<L>(from, block + 1));
-                    set(to, block, plus(a, b));
-                    set(to, block + 1, minus(a, b));
-                }
+                (f, t) = (f.from(1), t.from(1));
             }
+            block += stage.radix * q;
         }
     }
 }
 
-/// All passes of one transform of `L::N` columns, the first one reading `from`, the last one
-/// writing `to`, those between working in `between`.
 #[inline(always)]
-unsafe fn transform<L: Lanes, const BACK: bool>(plan: &Plan, from: Points, between: Points, to: Points) {
-    // SAFETY: passed on.
+unsafe fn radix_3<L: Lanes, const BACK: bool>(from: Points, to: Points, q: usize, w: *const f64) {
+    // SAFETY: three points of one block, and their four factors.
     unsafe {
-        let last = plan.stages.len() - 1;
-        for step in 0..=last {
-            let stage = &plan.stages[if BACK { last - step } else { step }];
-            let source = if step == 0 { from } else { between };
-            let target = if step == last { to } else { between };
-            pass::<L, BACK>(plan, stage, source, target);
+        let (a, mut b, mut c) = (get::<L>(from, 0), get::<L>(from, q), get::<L>(from, 2 * q));
+        if BACK {
+            (b, c) = (times::<L, BACK>(b, w), times::<L, BACK>(c, w.add(2)));
+        }
+        let (sum, difference) = (plus(b, c), minus(b, c));
+        let (half, root) = (L::splat(-0.5), L::splat(0.866_025_403_784_438_6));
+        let middle = Complex(sum.0.fma(half, a.0), sum.1.fma(half, a.1));
+        let side = Complex(difference.0.mul(root), difference.1.mul(root));
+        let mut second = quarter::<L, BACK>(middle, side);
+        let mut third =
+            if BACK { quarter::<L, false>(middle, side) } else { quarter::<L, true>(middle, side) };
+        if !BACK {
+            (second, third) = (times::<L, BACK>(second, w), times::<L, BACK>(third, w.add(2)));
+        }
+        set(to, 0, plus(a, sum));
+        set(to, q, second);
+        set(to, 2 * q, third);
+    }
+}
+
+#[inline(always)]
+unsafe fn read<L: Lanes, const N: usize>(p: Points) -> [Complex<L>; N] {
+    // SAFETY: the caller's points.
+    unsafe {
+        let mut x = [Complex(L::splat(0.0), L::splat(0.0)); N];
+        for i in 0..N {
+            x[i] = get(p, i);
+        }
+        x
+    }
+}
+
+#[inline(always)]
+unsafe fn write<L: Lanes, const N: usize>(p: Points, x: [Complex<L>; N]) {
+    // SAFETY: the caller's points.
+    unsafe {
+        for i in 0..N {
+            set(p, i, x[i]);
+        }
+    }
+}
+
+/// All cores of a transform, one way.
+#[inline(always)]
+unsafe fn cores<L: Lanes, const BACK: bool>(plan: &Plan, from: Points, to: Points) {
+    // SAFETY: the caller's points cover the plan's length.
+    unsafe {
+        let mut block = 0;
+        while block < plan.length {
+            let (f, t) = (from.from(block), to.from(block));
+            if plan.core == 4 {
+                write(t, turn_4::<L, BACK>(read(f)));
+            } else {
+                let x = read(f);
+                write(t, if BACK { eight_back::<L>(x) } else { eight_forward::<L>(x) });
+            }
+            block += plan.core;
+        }
+    }
+}
+
+/// The product with `N` points of the spectrum, real and imaginary registers by turns.
+#[inline(always)]
+unsafe fn product<L: Lanes, const N: usize>(mut x: [Complex<L>; N], spectrum: *const f64) -> [Complex<L>; N] {
+    // SAFETY: the caller's spectrum has N points left.
+    unsafe {
+        for i in 0..N {
+            let re = L::load(spectrum.add(2 * i * L::N));
+            let im = L::load(spectrum.add((2 * i + 1) * L::N));
+            x[i] = Complex(x[i].1.fnma(im, x[i].0.mul(re)), x[i].1.fma(re, x[i].0.mul(im)));
+        }
+        x
+    }
+}
+
+/// All cores forward, times the spectrum, and back.
+#[inline(always)]
+unsafe fn filtered_cores<L: Lanes>(plan: &Plan, points: Points, spectrum: *const f64) {
+    // SAFETY: the caller's points and spectrum cover the plan's length.
+    unsafe {
+        let mut block = 0;
+        while block < plan.length {
+            let p = points.from(block);
+            let s = spectrum.add(2 * block * L::N);
+            if plan.core == 4 {
+                write(p, turn_4::<L, true>(product(turn_4::<L, false>(read(p)), s)));
+            } else {
+                write(p, eight_back::<L>(product(eight_forward::<L>(read(p)), s)));
+            }
+            block += plan.core;
         }
     }
 }
@@ -234,18 +374,32 @@ struct Tile {
     local: *mut f64,
 }
 
+/// The contiguous copy of `L::N` transforms, which spares the cache and the address translation
+/// a walk down a tall plane for every pass.
+#[inline(always)]
+fn local<L: Lanes>(tile: Tile, plan: &Plan) -> Points {
+    // 128 bytes more, so that the parts do not fall on the same cache sets.
+    Points { re: tile.local, im: tile.local.wrapping_add(plan.length * L::N + 16), stride: L::N }
+}
+
 #[inline(always)]
 unsafe fn columns_body<L: Lanes>(plan: &Plan, tile: Tile, cols: usize, back: bool) {
-    // SAFETY: passed on; `local` holds two parts of `length` registers.
+    // SAFETY: the planes cover the plan's length and `cols`; `local` holds both parts.
     unsafe {
-        let local = Points { re: tile.local, im: tile.local.add(plan.length * L::N), stride: L::N };
+        let local = local::<L>(tile, plan);
         let mut col = 0;
         while col < cols {
             let plane = Points { re: tile.re.add(col), im: tile.im.add(col), stride: tile.stride };
             if back {
-                transform::<L, true>(plan, plane, local, plane);
+                cores::<L, true>(plan, plane, local);
+                for (at, stage) in plan.stages.iter().enumerate().rev() {
+                    pass::<L, true>(plan, stage, local, if at == 0 { plane } else { local });
+                }
             } else {
-                transform::<L, false>(plan, plane, local, plane);
+                for (at, stage) in plan.stages.iter().enumerate() {
+                    pass::<L, false>(plan, stage, if at == 0 { plane } else { local }, local);
+                }
+                cores::<L, false>(plan, local, plane);
             }
             col += L::N;
         }
@@ -257,10 +411,11 @@ per_level! { unsafe fn columns_at(plan: &Plan, tile: Tile, cols: usize, back: bo
 /// conjugate of the forward transform, times `make`, becomes the spectrum instead.
 #[inline(always)]
 unsafe fn rows_body<L: Lanes>(plan: &Plan, tile: Tile, rows: usize, spectrum: *mut f64, make: f64) {
-    // SAFETY: passed on.
+    // SAFETY: the planes cover `rows` and the plan's length; `local` holds both parts, the
+    // spectrum both parts of every point.
     unsafe {
         let n = plan.length;
-        let local = Points { re: tile.local, im: tile.local.add(n * L::N), stride: L::N };
+        let local = local::<L>(tile, plan);
         let mut spectrum = spectrum;
         let mut row = 0;
         while row < rows {
@@ -271,23 +426,21 @@ unsafe fn rows_body<L: Lanes>(plan: &Plan, tile: Tile, rows: usize, spectrum: *m
                 L::transpose(im.add(col), tile.stride, local.im.add(col * L::N), L::N);
                 col += L::N;
             }
-            transform::<L, false>(plan, local, local, local);
+            for stage in &plan.stages {
+                pass::<L, false>(plan, stage, local, local);
+            }
             if make != 0.0 {
+                cores::<L, false>(plan, local, local);
                 for p in 0..n {
                     let v = get::<L>(local, p);
-                    v.0.mul(L::splat(make)).store(spectrum);
-                    v.1.mul(L::splat(-make)).store(spectrum.add(L::N));
-                    spectrum = spectrum.add(2 * L::N);
+                    v.0.mul(L::splat(make)).store(spectrum.add(2 * p * L::N));
+                    v.1.mul(L::splat(-make)).store(spectrum.add((2 * p + 1) * L::N));
                 }
             } else {
-                for p in 0..n {
-                    let v = get::<L>(local, p);
-                    let (re, im) = (L::load(spectrum), L::load(spectrum.add(L::N)));
-                    let product = Complex(v.1.fnma(im, v.0.mul(re)), v.1.fma(re, v.0.mul(im)));
-                    set(local, p, product);
-                    spectrum = spectrum.add(2 * L::N);
+                filtered_cores::<L>(plan, local, spectrum);
+                for stage in plan.stages.iter().rev() {
+                    pass::<L, true>(plan, stage, local, local);
                 }
-                transform::<L, true>(plan, local, local, local);
                 let mut col = 0;
                 while col < n {
                     L::transpose(local.re.add(col * L::N), L::N, re.add(col), tile.stride);
@@ -295,6 +448,7 @@ unsafe fn rows_body<L: Lanes>(plan: &Plan, tile: Tile, rows: usize, spectrum: *m
                     col += L::N;
                 }
             }
+            spectrum = spectrum.add(2 * n * L::N);
             row += L::N;
         }
     }
@@ -328,7 +482,7 @@ impl Planes {
     /// Planes of `rows` x `cols` values, rows `stride` apart.
     pub fn new(rows: usize, cols: usize, stride: usize) -> Self {
         let plane = || AlignedF64::zeros(rows * stride + 8);
-        Planes { re: plane(), im: plane(), stride, local: AlignedF64::zeros(16 * rows.max(cols)) }
+        Planes { re: plane(), im: plane(), stride, local: AlignedF64::zeros(16 * rows.max(cols) + 16) }
     }
 }
 
@@ -361,7 +515,7 @@ impl Transform {
         let (rows, cols) = (self.down.length, self.across.length);
         let whole = rows * planes.stride;
         assert!(planes.stride >= cols && planes.re.len() >= whole && planes.im.len() >= whole);
-        assert!(planes.local.len() >= 16 * rows.max(cols));
+        assert!(planes.local.len() >= 16 * rows.max(cols) + 16);
         Tile {
             re: planes.re.as_mut_ptr(),
             im: planes.im.as_mut_ptr(),

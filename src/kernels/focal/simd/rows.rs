@@ -3,6 +3,7 @@
 use crate::array::{Real, WorkType};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Lanes, per_level};
+use std::sync::atomic::{Ordering, compiler_fence};
 
 /// What loading saw.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,15 +33,20 @@ impl Seen {
 }
 
 #[inline(always)]
-unsafe fn widen_body<L: Lanes>(from: *const f64, narrow: *const f32, to: &mut [f64]) -> Seen {
-    // SAFETY: one of the two pointers is null, the other one has `to.len()` values.
+unsafe fn widen_as<L: Lanes, const NARROW: bool>(from: *const u8, to: &mut [f64], ahead: usize) -> Seen {
+    // SAFETY: `from` has `to.len()` values of 4 or 8 bytes; prefetching may go anywhere.
     unsafe {
+        let size = if NARROW { 4 } else { 8 };
         let (mut max, mut odd) = (L::splat(0.0), L::splat(0.0));
         let whole = to.len() - to.len() % L::N;
         let mut at = 0;
         while at < whole {
-            let v = if narrow.is_null() { L::load(from.add(at)) } else { L::load_f32(narrow.add(at)) };
+            let p = from.add(at * size);
+            L::prefetch(p.wrapping_add(ahead));
+            let v = if NARROW { L::load_f32(p.cast()) } else { L::load(p.cast()) };
             v.store(to.as_mut_ptr().add(at));
+            // Keeps the compiler from turning the copy into a separate one in front of the loop.
+            compiler_fence(Ordering::SeqCst);
             max = max.max(v.abs());
             // 0 times a finite value is 0; NaN and infinities leave NaN behind.
             odd = v.fma(L::splat(0.0), odd);
@@ -52,32 +58,91 @@ unsafe fn widen_body<L: Lanes>(from: *const f64, narrow: *const f32, to: &mut [f
             seen = seen.and(Seen { max: max[lane], finite: odd[lane] == 0.0 });
         }
         while at < to.len() {
-            let v = if narrow.is_null() { *from.add(at) } else { f64::from(*narrow.add(at)) };
-            to[at] = v;
-            seen = seen.with(v);
+            let p = from.add(at * size);
+            to[at] = if NARROW {
+                f64::from(p.cast::<f32>().read_unaligned())
+            } else {
+                p.cast::<f64>().read_unaligned()
+            };
+            seen = seen.with(to[at]);
             at += 1;
         }
         seen
     }
 }
-per_level! { unsafe fn widen_at(from: *const f64, narrow: *const f32, to: &mut [f64]) -> Seen = widen_body }
 
-/// Copies working values into float64, exactly.
+#[inline(always)]
+unsafe fn widen_body<L: Lanes>(from: *const u8, narrow: bool, to: &mut [f64], ahead: usize) -> Seen {
+    // SAFETY: passed on.
+    unsafe {
+        if narrow { widen_as::<L, true>(from, to, ahead) } else { widen_as::<L, false>(from, to, ahead) }
+    }
+}
+per_level! { unsafe fn widen_at(from: *const u8, narrow: bool, to: &mut [f64], ahead: usize) -> Seen = widen_body }
+
+/// Copies working values into float64, exactly. What lies `ahead` elements further on is asked
+/// for meanwhile, so that it is in the cache when its turn comes.
 ///
 /// # Panics
 ///
 /// If the lengths differ.
-pub fn widen<T: Real>(level: CpuLevel, from: &[T], to: &mut [f64]) -> Seen {
+pub fn widen<T: Real>(level: CpuLevel, from: &[T], to: &mut [f64], ahead: usize) -> Seen {
     assert_eq!(from.len(), to.len());
-    let null: *const T = std::ptr::null();
+    let ahead = ahead.wrapping_mul(T::WORK.size());
     // SAFETY: the lengths are equal, `WORK` says which of the two types T is, and `Focal` limits
     // the level to what the machine has.
+    unsafe { widen_at(level, from.as_ptr().cast(), T::WORK == WorkType::F32, to, ahead) }
+}
+
+#[inline(always)]
+unsafe fn scan_body<L: Lanes>(from: &[f64], ahead: usize) -> Seen {
+    // SAFETY: reads stay within the slice; prefetching may go anywhere.
     unsafe {
-        match T::WORK {
-            WorkType::F64 => widen_at(level, from.as_ptr().cast(), null.cast(), to),
-            WorkType::F32 => widen_at(level, null.cast(), from.as_ptr().cast(), to),
+        let (mut max, mut odd) = ([L::splat(0.0); 2], [L::splat(0.0); 2]);
+        let whole = from.len() - from.len() % (2 * L::N);
+        let mut at = 0;
+        while at < whole {
+            let p = from.as_ptr().add(at);
+            for half in 0..2 {
+                L::prefetch(p.wrapping_add(ahead + half * L::N).cast());
+                let v = L::load(p.add(half * L::N));
+                max[half] = max[half].max(v.abs());
+                odd[half] = v.fma(L::splat(0.0), odd[half]);
+            }
+            at += 2 * L::N;
         }
+        let mut seen = Seen::default();
+        let (max, odd) = (max[0].max(max[1]).to_array(), odd[0].add(odd[1]).to_array());
+        for lane in 0..L::N {
+            seen = seen.and(Seen { max: max[lane], finite: odd[lane] == 0.0 });
+        }
+        while at < from.len() {
+            seen = seen.with(from[at]);
+            at += 1;
+        }
+        seen
     }
+}
+per_level! { unsafe fn scan_at(from: &[f64], ahead: usize) -> Seen = scan_body }
+
+/// What [`widen`] sees, without a copy.
+pub fn scan(level: CpuLevel, from: &[f64], ahead: usize) -> Seen {
+    // SAFETY: the level is available (see `Focal`).
+    unsafe { scan_at(level, from, ahead) }
+}
+
+/// The values as float64, where that is what they are.
+pub fn as_f64<T: Real>(values: &[T]) -> Option<&[f64]> {
+    let same = T::WORK == WorkType::F64 && size_of::<T>() == 8 && align_of::<T>() == align_of::<f64>();
+    // SAFETY: `WORK` says that T is f64; size and alignment agree.
+    same.then(|| unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) })
+}
+
+/// The values as float64 to be written, where that is what they are.
+pub fn as_f64_mut<T: Real>(values: &mut [T]) -> Option<&mut [f64]> {
+    let same = T::WORK == WorkType::F64 && size_of::<T>() == 8 && align_of::<T>() == align_of::<f64>();
+    // SAFETY: `WORK` says that T is f64; size and alignment agree; the borrow is passed on.
+    same.then(|| unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len()) })
 }
 
 /// The last steps from a sum to a result: `(sum * scale + offset) / divisor`.

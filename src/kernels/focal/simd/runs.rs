@@ -1,11 +1,11 @@
-//! Sums of runs by additions only: columns shared by eight output rows, rows by doubling.
+//! Sums of runs by additions only: columns shared by eight or sixteen output rows, rows by doubling.
 
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Lanes, per_level};
 
-/// Output rows that share one core of column sums. Groups start on multiples of it in a block,
+/// Output rows that share one core of column sums, at most. Groups start on multiples of it in a block,
 /// so that they are the same for every strip.
-pub const GROUP: usize = 8;
+pub const GROUP: usize = 16;
 
 /// Column sums of `height` rows for `rows <= R` output rows; `height >= R`.
 #[inline(always)]
@@ -87,6 +87,7 @@ unsafe fn columns_body<L: Lanes>(
             let (from, to) = (from.add(row * stride), to.add(row * to_stride));
             let shape = (to_stride, rows - row, cols);
             match size {
+                16 if L::REGISTERS == 32 => group::<L, 16>(from, stride, height, to, shape),
                 8 => group::<L, 8>(from, stride, height, to, shape),
                 4 => group::<L, 4>(from, stride, height, to, shape),
                 2 => group::<L, 2>(from, stride, height, to, shape),
