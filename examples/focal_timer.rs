@@ -59,9 +59,10 @@ fn time<T: Real>(words: &[&str]) -> Option<String> {
         "avx2" => CpuLevel::Avx2,
         _ => CpuLevel::detect(),
     };
-    let raster: Vec<T> =
-        (0..height * width).map(|i| T::round_from(closed_form(7001, i as u64) * 2000.0 - 400.0)).collect();
-    let mut out = vec![T::round_from(0.5); height * width];
+    let mut raster = on_large_pages::<T>(height * width);
+    raster.extend((0..height * width).map(|i| T::round_from(closed_form(7001, i as u64) * 2000.0 - 400.0)));
+    let mut out = on_large_pages::<T>(height * width);
+    out.resize(height * width, T::round_from(0.5));
     let pass = FocalPass::new(Focal::new(&weights, recipe, level), width);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(number(6)?).build().ok()?;
     let window = Window::whole(&raster, height, width, Boundary::Reflect);
@@ -89,6 +90,21 @@ fn time<T: Real>(words: &[&str]) -> Option<String> {
         })
         .to_string(),
     )
+}
+
+/// Room for `len` values, on large pages where the system has them: numpy asks for the same, and
+/// so its peers have it.
+#[allow(unsafe_code)] // One advice about memory that is not yet in use.
+fn on_large_pages<T>(len: usize) -> Vec<T> {
+    let mut values = Vec::with_capacity(len);
+    let start = (values.as_mut_ptr() as usize).next_multiple_of(4096);
+    let end = values.as_ptr() as usize + len * size_of::<T>();
+    if end > start {
+        // SAFETY: whole pages inside the allocation; the advice changes no contents.
+        let _ =
+            unsafe { rustix::mm::madvise(start as *mut _, end - start, rustix::mm::Advice::LinuxHugepage) };
+    }
+    values
 }
 
 /// CPU time of the process, seconds: on a busy machine steadier than the wall clock.

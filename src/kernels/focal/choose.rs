@@ -158,6 +158,10 @@ pub fn choose(
             Some(other) => Err(cannot(other, "the kernel holds a NaN or an infinity")),
         };
     }
+    if request.fast && too_far_apart(&weights.values) {
+        let why = "--fast was asked for, but the weights lie too far apart for float32";
+        return Ok(recipe(Method::Direct, why.into()));
+    }
     if request.fast {
         return Ok(recipe(
             Method::Fast,
@@ -236,6 +240,13 @@ fn refuse_contradictions(weights: &Weights, work: WorkType, request: &Request) -
         ));
     }
     Ok(())
+}
+
+/// True where the least weight would lose digits in float32 beside the largest.
+fn too_far_apart(weights: &[f64]) -> bool {
+    let sizes = || weights.iter().map(|k| k.abs()).filter(|&k| k > 0.0);
+    let (least, largest) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+    largest > 0.0 && least / largest < 2.0_f64.powi(-80)
 }
 
 fn cannot(algorithm: Algorithm, reason: &str) -> Error {

@@ -106,12 +106,15 @@ pub fn recipe(
         _ => 2 * taps,
     } as f64;
     let cols = panel_cols.min(shape.1.max(1));
-    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 7));
-    let mut doubles = tall * wide + panel_rows * padded(cols) + 16 * wide;
+    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 31));
+    let mut doubles = tall * wide + panel_rows * padded(cols + 32) + 16 * wide;
     let mut shared = 2 * taps;
     if let Method::Fft { rows, cols } = &method {
         doubles += 3 * rows * (cols + 16);
         shared += 2 * rows * cols;
+    }
+    if method == Method::Fast {
+        doubles += tall * wide / 2;
     }
     if let Method::Runs(plan) = &method {
         doubles += plan.lengths.len() * tall * padded(cols);

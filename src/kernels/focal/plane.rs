@@ -170,14 +170,14 @@ impl Focal {
         let (kh, kw) = (self.weights.rows, self.weights.cols);
         let cols = self.recipe.panel_cols.min(width.max(1));
         let rows = self.recipe.panel_rows + kh - 1;
-        let (stride, sums_stride) = (padded(cols + kw - 1 + SLACK), padded(cols));
+        let (stride, sums_stride) = (padded(cols + kw - 1 + 32), padded(cols + 32));
         let listed = if self.recipe.nan == NanRule::Propagate { 0 } else { kh * kw };
         let (stretched, stretches) = self.engine.stretched();
         let planes = match self.recipe.method {
             Method::Fft { rows, cols } => Some(Planes::new(rows, cols, padded(cols))),
             _ => None,
         };
-        let narrow = if self.recipe.method == Method::Fast { rows * stride + 32 } else { 0 };
+        let narrow = if self.recipe.method == Method::Fast { rows * stride + 64 } else { 0 };
         Scratch {
             patch: AlignedF64::zeros(rows * stride + 64 + SLACK),
             stride,

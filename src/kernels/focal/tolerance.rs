@@ -13,6 +13,7 @@ const U: f64 = f64::EPSILON / 2.0;
 pub struct Tolerance {
     taps: f64,
     norm: f64,
+    largest: f64,
     work: WorkType,
     narrow_products: bool,
 }
@@ -23,6 +24,7 @@ impl Tolerance {
         Tolerance {
             taps: weights.values.len() as f64,
             norm: weights.values.iter().map(|k| k * k).sum::<f64>().sqrt(),
+            largest: weights.values.iter().fold(0.0, |m, k| m.max(k.abs())),
             work,
             narrow_products: weights.products_in_f32(work),
         }
@@ -56,8 +58,9 @@ impl Tolerance {
     }
 
     /// float32 sums within a kernel row (`--fast`): three float32 roundings of the magnitude
-    /// (spec convolve 8.4), and the result's own.
+    /// (spec convolve 8.4), the result's own, and products too small for float32.
     pub fn narrow_rows(&self, magnitude: f64, expected: f64) -> f64 {
-        self.reordered(magnitude, expected) + 3.0 * 0.5 * f64::from(f32::EPSILON) * magnitude
+        let products = self.taps * self.largest * 2.0_f64.powi(-148);
+        self.reordered(magnitude, expected) + 3.0 * 0.5 * f64::from(f32::EPSILON) * magnitude + products
     }
 }

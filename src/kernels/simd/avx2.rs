@@ -9,6 +9,7 @@ pub struct Avx2(__m256d);
 
 // SAFETY (every block below): the trait's contract gives AVX2, FMA and valid pointers.
 impl Lanes for Avx2 {
+    type Single = __m256;
     const N: usize = 4;
     const REGISTERS: usize = 16;
     #[inline(always)]
@@ -97,5 +98,24 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn prefetch(at: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn single(value: f32) -> __m256 {
+        unsafe { _mm256_set1_ps(value) }
+    }
+    #[inline(always)]
+    unsafe fn load_single(from: *const f32) -> __m256 {
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn fma_single(a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn widen_single(value: __m256) -> (Self, Self) {
+        unsafe {
+            let (low, high) = (_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
+            (Avx2(_mm256_cvtps_pd(low)), Avx2(_mm256_cvtps_pd(high)))
+        }
     }
 }

@@ -9,6 +9,7 @@ pub struct Avx512(__m512d);
 
 // SAFETY (every block below): the trait's contract gives AVX-512 and valid pointers.
 impl Lanes for Avx512 {
+    type Single = __m512;
     const N: usize = 8;
     const REGISTERS: usize = 32;
     #[inline(always)]
@@ -116,5 +117,24 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn prefetch(at: *const u8) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn single(value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
+    }
+    #[inline(always)]
+    unsafe fn load_single(from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn fma_single(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn widen_single(value: __m512) -> (Self, Self) {
+        unsafe {
+            let (low, high) = (_mm512_castps512_ps256(value), _mm512_extractf32x8_ps::<1>(value));
+            (Avx512(_mm512_cvtps_pd(low)), Avx512(_mm512_cvtps_pd(high)))
+        }
     }
 }

@@ -27,6 +27,8 @@ pub use portable::Portable;
 /// elements; loads and stores need no alignment unless they say so.
 #[allow(clippy::missing_safety_doc)] // Said once, above.
 pub trait Lanes: Copy {
+    /// A register of twice as many single-precision lanes.
+    type Single: Copy;
     /// Lanes of a register.
     const N: usize;
     /// Registers of the instruction set, which bounds the block of accumulators.
@@ -68,6 +70,14 @@ pub trait Lanes: Copy {
     /// Writes the `N` x `N` block at `from` (row stride `from_stride`) transposed to `to`.
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize);
 
+    /// The same single-precision value in all `2 N` lanes.
+    unsafe fn single(value: f32) -> Self::Single;
+    /// Reads `2 N` single-precision values.
+    unsafe fn load_single(from: *const f32) -> Self::Single;
+    /// `a * b + c` in single precision, rounded like [`Lanes::fma`].
+    unsafe fn fma_single(a: Self::Single, b: Self::Single, c: Self::Single) -> Self::Single;
+    /// Both halves, widened.
+    unsafe fn widen_single(value: Self::Single) -> (Self, Self);
     /// Asks for the cache line at `at`, which may be any address, for use soon.
     unsafe fn prefetch(at: *const u8);
 

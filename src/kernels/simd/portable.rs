@@ -8,6 +8,7 @@ pub struct Portable([f64; 2]);
 
 // SAFETY (whole impl): plain arithmetic; pointers are valid by the trait's contract.
 impl Lanes for Portable {
+    type Single = [f32; 4];
     const N: usize = 2;
     const REGISTERS: usize = 16;
     #[inline(always)]
@@ -98,4 +99,22 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn prefetch(_at: *const u8) {}
+    #[inline(always)]
+    unsafe fn single(value: f32) -> [f32; 4] {
+        [value; 4]
+    }
+    #[inline(always)]
+    unsafe fn load_single(from: *const f32) -> [f32; 4] {
+        // SAFETY: the trait's contract.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn fma_single(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn widen_single(value: [f32; 4]) -> (Self, Self) {
+        let [a, b, c, d] = value.map(f64::from);
+        (Portable([a, b]), Portable([c, d]))
+    }
 }

@@ -6,6 +6,7 @@ use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::kernels::focal::runs::{Rectangle, RunPlan};
 use crate::kernels::focal::simd::direct::{Rounding, Rows, Source, direct, direct_tight};
+use crate::kernels::focal::simd::narrow::{NarrowTaps, narrow};
 use crate::kernels::focal::simd::rows::{Finish, deliver};
 use crate::kernels::focal::simd::runs::{self, Stretch};
 use crate::kernels::focal::simd::taps::TapTable;
@@ -26,7 +27,7 @@ pub(super) enum Engine {
     Box { area: Rectangle, value: f64 },
     Runs(RunTable),
     Fft(Box<FftEngine>),
-    Fast(TapTable),
+    Fast(NarrowTaps),
 }
 
 /// Where sums over each length of run lie, and where each run finds its own.
@@ -82,7 +83,7 @@ impl Engine {
             Method::Fft { rows, cols } => {
                 Engine::Fft(Box::new(FftEngine::new(weights, (*rows, *cols), level)))
             }
-            Method::Fast => Engine::Fast(trimmed()),
+            Method::Fast => Engine::Fast(NarrowTaps::new(&weights.values, rows, cols)),
         }
     }
 
@@ -120,7 +121,7 @@ impl Focal {
                 });
             }
             Engine::Runs(table) => self.run_sums(table, from, place, output, buffers),
-            Engine::Fast(taps) => self.direct(taps, from, (place, finish), output, buffers),
+            Engine::Fast(taps) => self.narrow_sums(taps, from, place, output, buffers),
         }
     }
 
@@ -144,6 +145,34 @@ impl Focal {
         }
         let stride = buffers.sums_stride;
         direct(self.level, Rounding::Fused, taps, from, (&mut buffers.sums, Rows { stride, rows, cols }));
+        for i in 0..rows {
+            let sums = &buffers.sums[i * stride..][..cols];
+            deliver(self.level, sums, output.row(place.row + i, place.col, cols), finish);
+        }
+    }
+
+    fn narrow_sums<T: Real>(
+        &self,
+        taps: &NarrowTaps,
+        (from, from_stride): Source,
+        place: Place,
+        output: &mut Output<T>,
+        buffers: &mut Buffers,
+    ) {
+        let (rows, cols, stride) = (place.rows, place.cols, buffers.sums_stride);
+        let (tall, wide) = (rows + self.weights.rows - 1, cols + self.weights.cols - 1);
+        for (values, singles) in
+            from.chunks(from_stride).zip(buffers.narrow.chunks_mut(buffers.stride)).take(tall)
+        {
+            values[..wide].iter().zip(singles).for_each(|(v, s)| *s = *v as f32);
+        }
+        narrow(
+            self.level,
+            taps,
+            (&buffers.narrow, buffers.stride),
+            (&mut buffers.sums, Rows { stride, rows, cols }),
+        );
+        let finish = Finish { scale: taps.scale, ..self.plain() };
         for i in 0..rows {
             let sums = &buffers.sums[i * stride..][..cols];
             deliver(self.level, sums, output.row(place.row + i, place.col, cols), finish);

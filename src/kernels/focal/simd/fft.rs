@@ -9,7 +9,7 @@
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{AlignedF64, Lanes, per_level};
 
-/// One pass over a transform: it splits blocks of `radix * quarter` points.
+/// One pass over a transform: it splits blocks of `radix * part` points.
 #[derive(Debug, Clone, Copy)]
 struct Stage {
     radix: usize,
@@ -579,56 +579,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-}
-#[cfg(test)]
-mod timing {
-    use super::*;
-    fn cpu() -> f64 {
-        let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
-    }
-    #[test]
-    fn zz() {
-        for n in [64usize, 96, 128, 192, 256, 384, 512] {
-            let level = CpuLevel::detect();
-            let w = vec![0.1; 225];
-            let t = Transform::new(level, (n, n), &w, 15);
-            let stride = super::super::super::plane::padded(n);
-            let mut p = Planes::new(n, n, stride);
-            for i in 0..n * stride {
-                p.re[i] = (i % 17) as f64;
-                p.im[i] = (i % 13) as f64;
-            }
-            let tile = t.tile(&mut p);
-            let mut best = [1e9f64; 4];
-            for _ in 0..40 {
-                let a = cpu();
-                unsafe {
-                    columns_at(level, &t.down, tile, n, false);
-                }
-                let b = cpu();
-                unsafe {
-                    rows_at(level, &t.across, tile, n, t.spectrum.as_ptr().cast_mut(), 0.0);
-                }
-                let c = cpu();
-                unsafe {
-                    columns_at(level, &t.down, tile, n, true);
-                }
-                let d = cpu();
-                for (k, v) in [b - a, c - b, d - c, d - a].into_iter().enumerate() {
-                    best[k] = best[k].min(v);
-                }
-            }
-            let pts = (n * n) as f64;
-            println!(
-                "{n}: ns/complex point: cols {:.2} rows {:.2} back {:.2} all {:.2}",
-                best[0] / pts * 1e9,
-                best[1] / pts * 1e9,
-                best[2] / pts * 1e9,
-                best[3] / pts * 1e9
-            );
         }
     }
 }

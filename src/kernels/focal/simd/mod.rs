@@ -4,6 +4,7 @@
 pub mod direct;
 pub mod fft;
 pub mod listed;
+pub mod narrow;
 pub mod rows;
 pub mod runs;
 pub mod survey;
