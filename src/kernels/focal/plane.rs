@@ -325,7 +325,7 @@ impl Focal {
         let narrow = self.weights.products_in_f32(T::WORK) && largest * self.largest >= 2.0_f64.powi(127);
         let fast = matches!(self.engine, Engine::Fast(_)) && largest * self.growth >= 2.0_f64.powi(120);
         // Not below, rather than at least: NaN where the growth itself overflowed.
-        let sums = !(largest * self.growth < 2.0_f64.powi(1000));
+        let sums = (largest * self.growth).partial_cmp(&2.0_f64.powi(1000)) != Some(std::cmp::Ordering::Less);
         sums || narrow || fast
     }
 

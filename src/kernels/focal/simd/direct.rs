@@ -153,7 +153,10 @@ unsafe fn upright<L: Lanes, const R: usize, const C: usize>(
                         sums[r][c] = w.fma(values[c], sums[r][c]);
                     }
                 }
-                from = from.wrapping_add(b.from_stride);
+                #[allow(unused_assignments)] // The last step of all has no row after it.
+                {
+                    from = from.wrapping_add(b.from_stride);
+                }
             }};
         }
         macro_rules! heads { ($($n:literal)*) => { $( if R > $n { step!($n - 1, 0, $n); } )* }; }
@@ -440,7 +443,7 @@ pub fn direct_tight(
         rows,
         cols,
         tight: true,
-        stream: stream && stride % 8 == 0 && to.as_ptr() as usize % 8 == 0,
+        stream: stream && stride.is_multiple_of(8) && (to.as_ptr() as usize).is_multiple_of(8),
     };
     // SAFETY: both buffers were checked above; a tight block stays within its columns; rows a
     // whole number of registers apart are aligned alike.

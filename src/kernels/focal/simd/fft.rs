@@ -56,7 +56,7 @@ fn turn(part: usize, whole: usize) -> (f64, f64) {
     let eighths = 8 * (part % whole) / whole;
     let rest = 8 * (part % whole) - eighths * whole;
     // Within an eighth, measured from its nearer axis.
-    let (near, odd) = if eighths % 2 == 0 { (rest, false) } else { (whole - rest, true) };
+    let (near, odd) = if eighths.is_multiple_of(2) { (rest, false) } else { (whole - rest, true) };
     let (s, c) = (std::f64::consts::FRAC_PI_4 * (near as f64 / whole as f64)).sin_cos();
     let (s, c) = if odd { (c, s) } else { (s, c) };
     match eighths / 2 {
