@@ -41,7 +41,7 @@ def main():
             f.create_dataset("plain", data=values)
         peer = {}
         out = np.empty(SHAPE, "f4")
-        with h5py.File(path, "r", rdcc_nbytes=64 << 20) as f:
+        with h5py.File(path, "r") as f:
             for name in ["packed", "lzf", "plain"]:
                 stored = f[name].id.get_storage_size() / values.nbytes
                 peer[name] = rate(lambda: f[name].read_direct(out), values.nbytes), stored

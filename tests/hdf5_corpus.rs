@@ -97,7 +97,9 @@ fn check_dataset(folder: &Path, dataset: &dyn Dataset, entry: &Value, name: &str
         }
         _ if entry["readable"] == false => {
             let block = Block { start: vec![0; shape.len()], count: shape.clone() };
-            assert!(dataset.read_block(&block, &mut vec![0; block_bytes(info, &block)]).is_err(), "{at}");
+            let err =
+                dataset.read_block(&block, &mut vec![0; block_bytes(info, &block)]).expect_err("refused");
+            assert!(err.to_string().contains(text(&entry["why"])), "{at}: {err}");
         }
         "bool" => {
             assert_eq!(info.stored, StoredType::Bool, "{at}");
@@ -241,7 +243,9 @@ fn corpus(arguments: &[&str]) -> Option<tempfile::TempDir> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/make_hdf5_corpus.py");
     let done = std::process::Command::new(python).arg(script).arg(folder.path()).args(arguments).output();
     let done = done.expect("python starts");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    said.lines().filter(|line| line.starts_with("skipped")).for_each(|line| eprintln!("{line}"));
     Some(folder)
 }
 
@@ -258,12 +262,12 @@ fn corpus_reads_as_h5py_reads_it() {
     }
 }
 
-/// `NISSL_HDF5_FOLDER` may name a folder with a manifest made by `--describe` from other files.
+/// For a check by hand of other files: `make_hdf5_corpus.py --describe FOLDER FILES` beside them.
 #[test]
+#[ignore = "needs a folder in NISSL_HDF5_FOLDER"]
 fn further_files_read_as_h5py_reads_them() {
-    if let Some(folder) = std::env::var_os("NISSL_HDF5_FOLDER") {
-        check_folder(Path::new(&folder));
-    }
+    let folder = std::env::var_os("NISSL_HDF5_FOLDER").expect("NISSL_HDF5_FOLDER");
+    assert!(check_folder(Path::new(&folder)) > 0);
 }
 
 #[test]

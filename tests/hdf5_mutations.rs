@@ -48,7 +48,7 @@ fn checked_ranges(bytes: &[u8]) -> Vec<(usize, usize)> {
     starts.filter_map(|start| end_of(start).map(|end| (start, end))).collect()
 }
 
-fn mutate(bytes: &mut Vec<u8>, draw: &mut Draw) {
+fn mutate(bytes: &mut [u8], draw: &mut Draw) {
     let len = bytes.len();
     let special = [0, 1, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, u64::MAX, u64::MAX - 7, len as u64];
     match draw.below(7) {

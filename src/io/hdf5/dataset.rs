@@ -36,6 +36,11 @@ impl Hdf5Dataset {
         if out.is_empty() {
             return Ok(());
         }
+        if let Some(filter) = self.about.pipeline.unknown() {
+            let expected = "deflate, LZF, Blosc 1, zstd, LZ4, bzip2, szip, bitshuffle or scale-offset";
+            let advice = "pack it again with `h5repack -f SHUF -f GZIP=4 in.h5 out.h5`";
+            return Err(self.fail("", filter, expected, advice));
+        }
         match &self.about.layout {
             Layout::Chunked(chunking) => chunks::read(self, chunking, block, out),
             Layout::Unwritten => {

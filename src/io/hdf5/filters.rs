@@ -7,6 +7,19 @@ use flate2::{Decompress, FlushDecompress, Status};
 use hdf5_reader::messages::filter_pipeline::FilterPipelineMessage;
 use rust_hdf5::format::messages::filter as other;
 
+/// Filters that `rust-hdf5` undoes for us.
+const OTHERS: [u16; 9] = [
+    other::FILTER_SHUFFLE,
+    other::FILTER_SZIP,
+    other::FILTER_NBIT,
+    other::FILTER_SCALEOFFSET,
+    other::FILTER_BZIP2,
+    other::FILTER_BLOSC,
+    other::FILTER_LZ4,
+    other::FILTER_BSHUF,
+    other::FILTER_ZSTD,
+];
+
 /// One filter in the order of writing.
 #[derive(Debug, Clone)]
 enum Stage {
@@ -64,6 +77,20 @@ impl Pipeline {
             }
         });
         Pipeline { stages: stages.collect(), element }
+    }
+
+    /// The first filter that is not read here, by a name for a message.
+    pub fn unknown(&self) -> Option<String> {
+        self.stages.iter().find_map(|stage| match stage {
+            Stage::Other(one) => {
+                one.filters.first().filter(|f| !OTHERS.contains(&f.id)).map(|f| match f.id {
+                    other::FILTER_BLOSC2 => "filter 32026 (Blosc 2)".to_owned(),
+                    other::FILTER_ZFP => "filter 32013 (ZFP)".to_owned(),
+                    id => format!("filter {id}"),
+                })
+            }
+            _ => None,
+        })
     }
 
     /// True when chunks are stored as they are.
