@@ -194,8 +194,8 @@ pub fn choose(
 fn cheapest(weights: &Weights, shape: (usize, usize), recipe: impl Fn(Method, String) -> Recipe) -> Recipe {
     let (rows, cols) = (weights.rows, weights.cols);
     let taps = rows * cols;
-    let direct = cost::direct_time(weights);
-    let mut best = (direct, Method::Direct, format!("{taps} taps are cheapest one by one"));
+    let mut best =
+        (cost::direct_time(weights), Method::Direct, format!("{taps} taps are cheapest one by one"));
     let mut offer = |time: f64, method: Method, why: String| {
         if time < best.0 {
             best = (time, method, why);
@@ -213,11 +213,15 @@ fn cheapest(weights: &Weights, shape: (usize, usize), recipe: impl Fn(Method, St
         offer(cost::runs_time(&plan), Method::Runs(plan), why);
     }
     let tile = cost::fft_tile((rows, cols), shape);
-    let why = format!(
-        "{taps} taps: FFT tiles of {} x {} are cheaper, each behind the accuracy gate",
-        tile.0, tile.1
-    );
-    offer(cost::fft_time((rows, cols), tile), Method::Fft { rows: tile.0, cols: tile.1 }, why);
+    let time = cost::fft_time((rows, cols), tile);
+    let handicap = if best.1 == Method::Direct { 1.0 } else { cost::FFT_HANDICAP };
+    if time * handicap < best.0 {
+        let why = format!(
+            "{taps} taps: FFT tiles of {} x {} are cheaper, each behind the accuracy gate",
+            tile.0, tile.1
+        );
+        best = (time, Method::Fft { rows: tile.0, cols: tile.1 }, why);
+    }
     recipe(best.1, best.2)
 }
 

@@ -8,32 +8,50 @@ use super::choose::{Method, Recipe};
 use super::nonfinite::Marks;
 use super::plane::padded;
 use super::runs::RunPlan;
+use super::simd::runs::levels;
 use super::{NanRule, Weights};
 use crate::array::WorkType;
 
 /// Loading, rounding and storing a cell.
-const TOUCH: f64 = 0.8;
+const TOUCH: f64 = 1.5;
 
-/// Direct sum: every tap.
+/// A transform must be so much cheaper than sums over runs or a column and a row: they are more
+/// accurate and need no gate.
+pub const FFT_HANDICAP: f64 = 1.25;
+
+/// Direct sum: every tap but zeros at the ends of kernel rows.
 pub fn direct_time(weights: &Weights) -> f64 {
-    TOUCH + 0.028 * weights.values.len() as f64
+    let span = |row: &[f64]| {
+        let first = row.iter().position(|&k| k != 0.0)?;
+        row.iter().rposition(|&k| k != 0.0).map(|last| last + 1 - first)
+    };
+    let taps: usize = weights.values.chunks(weights.cols).filter_map(span).sum();
+    TOUCH + 0.029 * taps as f64
 }
 
 /// Column pass and row pass.
 pub fn separable_time(rows: usize, cols: usize) -> f64 {
-    TOUCH + 0.5 + 0.03 * rows as f64 + 0.06 * cols as f64
+    TOUCH + 0.05 * rows as f64 + 0.1 * cols as f64
 }
 
 /// Sums of runs.
 pub fn runs_time(plan: &RunPlan) -> f64 {
-    TOUCH + if plan.rectangle.is_some() { 0.2 } else { 0.35 } * plan.adds() as f64
+    match plan.rectangle {
+        Some(area) => TOUCH + 0.9 + 0.016 * (area.rows + area.cols) as f64,
+        None => TOUCH + 0.36 * plan.adds() as f64,
+    }
 }
 
-/// FFT tiles, transforms, copies and gate together.
+/// Transforms of a point there and back, with the copies and the gate of its tile.
+fn point_time(points: f64) -> f64 {
+    2.9 + 0.5 * (points.log2() - 14.0).max(0.0)
+}
+
+/// FFT tiles.
 pub fn fft_time(kernel: (usize, usize), tile: (usize, usize)) -> f64 {
     let points = (tile.0 * tile.1) as f64;
     let valid = ((tile.0 + 1 - kernel.0) * (tile.1 + 1 - kernel.1)) as f64;
-    TOUCH + (1.0 + 0.25 * points.log2()) * points / valid
+    TOUCH + 0.5 + point_time(points) * points / valid
 }
 
 /// Tile sides that are tried: powers of two, and three times a power of two.
@@ -53,9 +71,8 @@ pub fn fft_tile(kernel: (usize, usize), shape: (usize, usize)) -> (usize, usize)
             let pairs = shape.1.max(1).div_ceil(cols + 1 - kernel.1).div_ceil(2);
             let points = (rows * cols) as f64;
             // Two workers finish together only if the rows of tiles come out even.
-            let uneven = (down.next_multiple_of(2) as f64 / down as f64).min(1.25);
-            let spill = 1.0 + 0.3 * (points / 65536.0).log2().max(0.0);
-            let time = (down * pairs) as f64 * points * (4.0 + points.log2()) * uneven * spill;
+            let uneven = down.next_multiple_of(2) as f64 / down as f64;
+            let time = (down * pairs) as f64 * points * point_time(points) * uneven.min(1.25);
             if time < best.0 {
                 best = (time, (rows, cols));
             }
@@ -75,7 +92,7 @@ fn panel(weights: &Weights, method: &Method) -> (usize, usize, usize) {
         _ if weights.rows <= 5 => (16, 2048),
         _ if weights.rows <= 17 => (32, 2048),
         _ if weights.rows <= 47 => (48, 480),
-        _ => (128, 384),
+        _ => (128, 400),
     };
     match method {
         Method::Fft { rows: tile, .. } => (tile + 1 - weights.rows, rows, cols),
@@ -106,8 +123,8 @@ pub fn recipe(
         _ => 2 * taps,
     } as f64;
     let cols = panel_cols.min(shape.1.max(1));
-    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 31));
-    let mut doubles = tall * wide + panel_rows * padded(cols + 32) + 16 * wide;
+    let (tall, wide) = (panel_rows + kh - 1, padded(cols + kw + 40));
+    let mut doubles = tall * wide + panel_rows * padded(cols + 32) + (16 + levels(kw) + tall / 8) * wide;
     let mut shared = 2 * taps;
     if let Method::Fft { rows, cols } = &method {
         doubles += 3 * rows * (cols + 16);

@@ -10,14 +10,14 @@ use super::simd::direct::{SLACK, TIGHT_COLS};
 use super::simd::fft::Planes;
 use super::simd::listed::Tap;
 use super::simd::rows::{Finish, Seen, as_f64_mut, settle};
-use super::simd::runs::Stretch;
+use super::simd::runs::{OCTET, Stretch, levels};
 use super::simd::taps::TapTable;
 use super::{Method, NanRule, Recipe, Weights};
 use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
-use crate::kernels::window::Window;
-use engine::Engine;
+use crate::kernels::window::{Boundary, Window};
+use engine::{Engine, Piece};
 
 mod engine;
 mod mend;
@@ -82,6 +82,8 @@ struct Buffers {
     stride: usize,
     /// Sums over each length of run.
     stretched: AlignedF64,
+    /// Sums of eight rows.
+    octets: AlignedF64,
     stretches: Vec<Stretch>,
     narrow: Vec<f32>,
 }
@@ -170,9 +172,11 @@ impl Focal {
         let (kh, kw) = (self.weights.rows, self.weights.cols);
         let cols = self.recipe.panel_cols.min(width.max(1));
         let rows = self.recipe.panel_rows + kh - 1;
-        let (stride, sums_stride) = (padded(cols + kw - 1 + 32), padded(cols + 32));
+        let (stride, sums_stride) = (padded(cols + kw + 40), padded(cols + 32));
         let listed = if self.recipe.nan == NanRule::Propagate { 0 } else { kh * kw };
         let (stretched, stretches) = self.engine.stretched();
+        // Box sums serve the gate as well.
+        let stretched = stretched.max(levels(kw) * stride);
         let planes = match self.recipe.method {
             Method::Fft { rows, cols } => Some(Planes::new(rows, cols, padded(cols))),
             _ => None,
@@ -184,9 +188,10 @@ impl Focal {
             buffers: Buffers {
                 sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + 64 + SLACK),
                 sums_stride,
-                between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 2 * SLACK),
+                between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 64),
                 stride,
                 stretched: AlignedF64::zeros(stretched),
+                octets: AlignedF64::zeros(rows / OCTET * stride),
                 stretches: Vec::with_capacity(stretches),
                 narrow: vec![0.0; narrow],
             },
@@ -221,7 +226,8 @@ impl Focal {
                 if let Engine::Fft(engine) = &self.engine {
                     self.tiles(block, engine, &mut job);
                 } else {
-                    self.panels(block, window.width).for_each(|place| self.panel(place, &mut job));
+                    self.panels(block, (window.width, window.boundary))
+                        .for_each(|place| self.panel(place, &mut job));
                 }
             }
             self.ring(block, &mut job);
@@ -232,11 +238,15 @@ impl Focal {
 
     /// Cuts a rectangle into panels, along rows first. Columns whose windows overhang the raster
     /// get panels of their own, so that the others can be read where they lie.
-    fn panels(&self, block: Place, width: usize) -> impl Iterator<Item = Place> + use<> {
+    fn panels(
+        &self,
+        block: Place,
+        (width, boundary): (usize, Boundary),
+    ) -> impl Iterator<Item = Place> + use<> {
         let (rows, most) = (self.recipe.panel_rows, self.recipe.panel_cols);
         let edge = (self.weights.cols / 2).next_multiple_of(8);
         let end = block.col + block.cols;
-        let split = width > 4 * edge + 64;
+        let split = width > 4 * edge + 64 && !self.fills_sides(boundary);
         let length = move |col: usize| {
             let limit = match col {
                 _ if !split => end,
@@ -261,16 +271,9 @@ impl Focal {
     }
 
     fn panel<T: Real>(&self, place: Place, job: &mut Job<T>) {
-        let (width, region) = (job.window.width, self.region(place));
-        let roomy = |v: &&[f64]| v.len() >= (region.rows - 1) * width + region.cols + 64;
-        if !matches!(self.engine, Engine::Exact | Engine::Fast(_))
-            && let Some(values) = view(job.window, region).filter(roomy)
-        {
-            let next = self.region(self.after(place, width));
-            let seen = look(self.level, values, width, region, next);
-            if seen.finite && !self.may_overflow::<T>(seen.max) {
-                return self.sums((values, width), place, &mut job.output, &mut job.scratch.buffers);
-            }
+        let region = self.region(place);
+        if let Some(piece) = self.in_raster(place, job.window) {
+            return self.sums(piece, place, &mut job.output, &mut job.scratch.buffers);
         }
         let seen = self.load(place, job);
         job.counts.nonfinite += u64::from(!seen.finite);
@@ -286,7 +289,7 @@ impl Focal {
             self.load(place, job);
             return self.define(place, job);
         }
-        let from = (&scratch.patch[..], scratch.stride);
+        let from = Piece { values: &scratch.patch, stride: scratch.stride, first: region.col, sides: None };
         self.sums(from, place, &mut job.output, &mut scratch.buffers);
         if !seen.finite {
             self.mend(place, job);
@@ -299,6 +302,30 @@ impl Focal {
             end if end < width => Place { col: end, ..place },
             _ => Place { row: place.row + place.rows, col: 0, ..place },
         }
+    }
+
+    /// The values of a panel where they lie, if they may be used as they are.
+    fn in_raster<'a, T: Real>(&self, place: Place, window: &Window<'a, T>) -> Option<Piece<'a>> {
+        if matches!(self.engine, Engine::Exact | Engine::Fast(_)) {
+            return None;
+        }
+        let width = window.width;
+        let fills = self.fills_sides(window.boundary) && width > self.weights.cols;
+        let inside = |region: Region| {
+            let (first, end) = (region.col.max(0), (region.col + region.cols as i64).min(width as i64));
+            Region { col: first, cols: (end - first) as usize, ..region }
+        };
+        let clip = |region: Region| if fills { inside(region) } else { region };
+        let region = clip(self.region(place));
+        let values = view(window, region)?;
+        if values.len() < (region.rows - 1) * width + region.cols + 64 {
+            return None;
+        }
+        let next = clip(self.region(self.after(place, width)));
+        let seen = look(self.level, values, width, region, next);
+        let sides = fills.then_some((width, window.boundary));
+        let usable = seen.finite && !self.may_overflow::<T>(seen.max);
+        usable.then_some(Piece { values, stride: width, first: region.col, sides })
     }
 
     /// The part of the extended raster that the windows of `place` cover.

@@ -11,6 +11,7 @@ use crate::kernels::focal::simd::rows::{Finish, deliver};
 use crate::kernels::focal::simd::runs::{self, Stretch};
 use crate::kernels::focal::simd::taps::TapTable;
 use crate::kernels::focal::{Method, Recipe, Weights};
+use crate::kernels::window::Boundary;
 
 /// Rows whose column sums are in work together.
 pub(super) const SHARED_ROWS: usize = runs::GROUP;
@@ -28,6 +29,65 @@ pub(super) enum Engine {
     Runs(RunTable),
     Fft(Box<FftEngine>),
     Fast(NarrowTaps),
+}
+
+/// Clean values of a panel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    pub values: &'a [f64],
+    /// Elements from one row to the next.
+    pub stride: usize,
+    /// Column of the raster (or beside it) where the values begin.
+    pub first: i64,
+    /// Columns of the raster, and what lies beside them, if the values end with the raster.
+    pub sides: Option<(usize, Boundary)>,
+}
+
+/// Columns wanted of a piece: some are there, the others follow by the boundary's map.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// Where the columns that are there begin in the piece.
+    offset: usize,
+    /// How many there are.
+    have: usize,
+    /// Columns wanted before and after them.
+    left: usize,
+    right: usize,
+    /// Column of the raster wanted first.
+    start: i64,
+    sides: Option<(usize, Boundary)>,
+}
+
+impl Piece<'_> {
+    fn span(&self, start: i64, wanted: usize) -> Span {
+        let end = start + wanted as i64;
+        let (low, high) = match self.sides {
+            Some((width, _)) => (start.max(0), end.min(width as i64)),
+            None => (start, end),
+        };
+        let (left, right) = ((low - start) as usize, (end - high) as usize);
+        Span {
+            offset: (low - self.first) as usize,
+            have: (high - low) as usize,
+            left,
+            right,
+            start,
+            sides: self.sides,
+        }
+    }
+}
+
+impl Span {
+    /// Fills the columns that are not there from those that are.
+    fn fill(&self, line: &mut [f64]) {
+        let Some((width, boundary)) = self.sides else { return };
+        let last = self.left + self.have;
+        for at in (0..self.left).chain(last..last + self.right) {
+            let column = boundary.map(self.start + at as i64, width);
+            let from = column.and_then(|c| usize::try_from(c as i64 - self.start).ok());
+            line[at] = from.filter(|c| (self.left..last).contains(c)).map_or(0.0, |c| line[c]);
+        }
+    }
 }
 
 /// Where sums over each length of run lie, and where each run finds its own.
@@ -93,35 +153,42 @@ impl Engine {
             Engine::Runs(table) => {
                 (table.lengths.len() * table.tall * table.stride + 64, table.lengths.len())
             }
-            Engine::Box { .. } => (0, 1),
             _ => (0, 0),
         }
     }
 }
 
 impl Focal {
+    /// True where margins beside the raster may be filled in after the column pass: a column
+    /// sum of repeated columns is the repeated column sum.
+    pub(super) fn fills_sides(&self, boundary: Boundary) -> bool {
+        let near = !matches!(boundary, Boundary::Wrap | Boundary::Constant(_));
+        near && matches!(self.engine, Engine::Box { .. } | Engine::Separable { .. })
+    }
+
     /// The results of a panel whose clean values lie in `from`.
     pub(super) fn sums<T: Real>(
         &self,
-        from: Source,
+        from: Piece,
         place: Place,
         output: &mut Output<T>,
         buffers: &mut Buffers,
     ) {
         let finish = self.plain();
+        let source = (from.values, from.stride);
         match &self.engine {
             Engine::Exact => {}
-            Engine::Direct(taps) => self.direct(taps, from, (place, finish), output, buffers),
-            Engine::Fft(engine) => self.direct(&engine.taps, from, (place, finish), output, buffers),
+            Engine::Direct(taps) => self.direct(taps, source, (place, finish), output, buffers),
+            Engine::Fft(engine) => self.direct(&engine.taps, source, (place, finish), output, buffers),
             Engine::Separable { column, row } => self.separable((column, row), from, place, output, buffers),
             Engine::Box { area, value } => {
                 let finish = Finish { scale: *value, ..finish };
-                self.box_rows(*area, from, (place.rows, place.cols), buffers, |i, sums| {
+                self.box_rows(*area, from, place, buffers, |i, sums| {
                     deliver(self.level, sums, output.row(place.row + i, place.col, place.cols), finish);
                 });
             }
-            Engine::Runs(table) => self.run_sums(table, from, place, output, buffers),
-            Engine::Fast(taps) => self.narrow_sums(taps, from, place, output, buffers),
+            Engine::Runs(table) => self.run_sums(table, source, place, output, buffers),
+            Engine::Fast(taps) => self.narrow_sums(taps, source, place, output, buffers),
         }
     }
 
@@ -183,18 +250,20 @@ impl Focal {
     fn separable<T: Real>(
         &self,
         (column, row): (&TapTable, &TapTable),
-        (from, from_stride): Source,
+        from: Piece,
         place: Place,
         output: &mut Output<T>,
         buffers: &mut Buffers,
     ) {
         let stride = buffers.stride;
+        let span = from.span(place.col as i64 - (row.cols / 2) as i64, place.cols + row.cols - 1);
         for first in (0..place.rows).step_by(SEPARABLE_ROWS) {
             let rows = SEPARABLE_ROWS.min(place.rows - first);
-            let tall = Rows { stride, rows, cols: place.cols + row.cols - 1 };
             let mut between = std::mem::take(&mut buffers.between);
-            let from = (&from[first * from_stride..], from_stride);
-            direct(self.level, Rounding::Fused, column, from, (&mut between, tall));
+            let values = (&from.values[first * from.stride + span.offset..], from.stride);
+            let have = Rows { stride, rows, cols: span.have };
+            direct(self.level, Rounding::Fused, column, values, (&mut between[span.left..], have));
+            between.chunks_mut(stride).take(rows).for_each(|line| span.fill(line));
             let part = Place { row: place.row + first, rows, ..place };
             self.direct(row, (&between, stride), (part, self.plain()), output, buffers);
             buffers.between = between;
@@ -205,21 +274,30 @@ impl Focal {
     pub(super) fn box_rows(
         &self,
         area: Rectangle,
-        (from, from_stride): Source,
-        (rows, cols): (usize, usize),
+        from: Piece,
+        place: Place,
         buffers: &mut Buffers,
         mut take: impl FnMut(usize, &[f64]),
     ) {
-        let Buffers { sums, between, stride, stretches, .. } = buffers;
-        let total = cols + area.cols - 1;
-        stretches.clear();
-        stretches.push(Stretch { length: area.cols, first: 0, cols, to: 0 });
+        let Buffers { sums, between, stride, stretched, octets, .. } = buffers;
+        let (rows, cols, stride) = (place.rows, place.cols, *stride);
+        let start = place.col as i64 - (self.weights.cols / 2) as i64 + area.col as i64;
+        let span = from.span(start, cols + area.cols - 1);
+        let values = &from.values[area.row * from.stride + span.offset..];
+        if area.rows >= runs::TALL {
+            let all = (rows + area.rows - 1, span.have);
+            runs::octets(self.level, (values, from.stride), all, (octets, stride));
+        }
         for first in (0..rows).step_by(SHARED_ROWS) {
             let count = SHARED_ROWS.min(rows - first);
-            let from = (&from[(first + area.row) * from_stride + area.col..], from_stride);
-            runs::columns(self.level, from, area.rows, (between, (*stride, count, total)));
+            let values = (&values[first * from.stride..], from.stride);
+            let eights = (octets.get(first / runs::OCTET * stride..).unwrap_or_default(), stride);
+            let to = (&mut between[span.left..], (stride, count, span.have));
+            runs::columns(self.level, values, eights, area.rows, to);
             for i in 0..count {
-                runs::line(self.level, (&mut between[i * *stride..], total), stretches, sums);
+                let line = &mut between[i * stride..];
+                span.fill(line);
+                runs::wide(self.level, line, area.cols, (stretched, stride), (sums, cols));
                 take(first + i, &sums[..cols]);
             }
         }

@@ -4,6 +4,7 @@
 //! error of a transform is relative to the whole tile, so a tile must show that its least cell
 //! can bear it; otherwise it is summed directly, panel by panel.
 
+use super::engine::Piece;
 use super::{Focal, Job, Output, Place};
 use crate::array::{Real, WorkType};
 use crate::backend::CpuLevel;
@@ -118,7 +119,8 @@ impl Focal {
             job.counts.fft_tiles += 1;
             job.counts.fft_refused += 1;
             let nonfinite = job.counts.nonfinite;
-            self.panels(tile.place, job.window.width).for_each(|panel| self.panel(panel, job));
+            self.panels(tile.place, (job.window.width, job.window.boundary))
+                .for_each(|panel| self.panel(panel, job));
             job.counts.nonfinite = nonfinite;
             return;
         }
@@ -208,14 +210,16 @@ impl Focal {
     /// Sums of magnitudes over the full rectangle for each row of the cells wanted in `place`.
     fn magnitudes<T: Real>(&self, place: Place, job: &mut Job<T>, mut take: impl FnMut(&[f64], &mut [T])) {
         let area = Rectangle { row: 0, rows: self.weights.rows, col: 0, cols: self.weights.cols };
-        for panel in self.panels(self.interior_of(place, job.window), job.window.width) {
+        for panel in self.panels(self.interior_of(place, job.window), (job.window.width, job.window.boundary))
+        {
             self.load(panel, job);
             let scratch = &mut *job.scratch;
             for value in scratch.patch.iter_mut() {
                 *value = if value.is_finite() { value.abs() } else { 0.0 };
             }
-            let from = (&scratch.patch[..], scratch.stride);
-            self.box_rows(area, from, (panel.rows, panel.cols), &mut scratch.buffers, |i, sums| {
+            let first = panel.col as i64 - (self.weights.cols / 2) as i64;
+            let from = Piece { values: &scratch.patch, stride: scratch.stride, first, sides: None };
+            self.box_rows(area, from, panel, &mut scratch.buffers, |i, sums| {
                 take(sums, job.output.row(panel.row + i, panel.col, panel.cols));
             });
         }
@@ -243,7 +247,7 @@ impl Focal {
             });
         }
         if !tile.finite {
-            for panel in self.panels(place, job.window.width) {
+            for panel in self.panels(place, (job.window.width, job.window.boundary)) {
                 self.load(panel, job);
                 let (region, scratch) = (self.region(panel), &mut *job.scratch);
                 scratch.marks.clean(&mut scratch.patch, scratch.stride, region.rows, region.cols);

@@ -28,6 +28,9 @@ impl NarrowTaps {
     }
 }
 
+/// Longest chain of float32 additions: longer ones lose more than the tolerance grants.
+const CHAIN: usize = 16;
+
 #[derive(Clone, Copy)]
 struct Block {
     from: *const f32,
@@ -47,27 +50,31 @@ unsafe fn row_step<L: Lanes, const R: usize, const C: usize, const LO: usize, co
 ) {
     // SAFETY: the caller's block covers `columns - 1` elements beyond the C registers.
     unsafe {
-        let (mut from, mut weight) = (from, weight);
-        let mut row = [[L::single(0.0); C]; R];
-        for _ in 0..columns {
-            let mut values = [L::single(0.0); C];
-            for c in 0..C {
-                values[c] = L::load_single(from.add(c * 2 * L::N));
+        let (mut from, mut weight, mut left) = (from, weight, columns);
+        while left > 0 {
+            let part = if left < CHAIN { left } else { CHAIN };
+            let mut row = [[L::single(0.0); C]; R];
+            for _ in 0..part {
+                let mut values = [L::single(0.0); C];
+                for c in 0..C {
+                    values[c] = L::load_single(from.add(c * 2 * L::N));
+                }
+                for r in LO..HI {
+                    let w = L::single(*weight.wrapping_sub(r));
+                    for c in 0..C {
+                        row[r][c] = L::fma_single(w, values[c], row[r][c]);
+                    }
+                }
+                from = from.add(1);
+                weight = weight.wrapping_add(rows);
             }
             for r in LO..HI {
-                let w = L::single(*weight.wrapping_sub(r));
                 for c in 0..C {
-                    row[r][c] = L::fma_single(w, values[c], row[r][c]);
+                    let (low, high) = L::widen_single(row[r][c]);
+                    sums[r][c] = (sums[r][c].0.add(low), sums[r][c].1.add(high));
                 }
             }
-            from = from.add(1);
-            weight = weight.wrapping_add(rows);
-        }
-        for r in LO..HI {
-            for c in 0..C {
-                let (low, high) = L::widen_single(row[r][c]);
-                sums[r][c] = (sums[r][c].0.add(low), sums[r][c].1.add(high));
-            }
+            left -= part;
         }
     }
 }

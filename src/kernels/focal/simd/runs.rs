@@ -7,16 +7,28 @@ use crate::kernels::simd::{Lanes, per_level};
 /// so that they are the same for every strip.
 pub const GROUP: usize = 16;
 
-/// Column sums of `height` rows for `rows <= R` output rows; `height >= R`.
-#[inline(always)]
-unsafe fn group<L: Lanes, const R: usize>(
+/// Rows that are summed once for all groups.
+pub const OCTET: usize = 8;
+
+/// Heights from which sums of [`OCTET`] rows pay.
+pub const TALL: usize = 32;
+
+/// What column sums read and write.
+#[derive(Clone, Copy)]
+struct Columns {
     from: *const f64,
     stride: usize,
+    /// Sums of eight rows from row 0, 8, 16 ... on; null for low windows.
+    octets: *const f64,
+    octet_stride: usize,
     height: usize,
     to: *mut f64,
-    shape: (usize, usize, usize),
-) {
-    let (to_stride, rows, cols) = shape;
+    to_stride: usize,
+}
+
+/// Column sums for `rows <= R` output rows of `cols` columns; the height is at least `R`.
+#[inline(always)]
+unsafe fn group<L: Lanes, const R: usize>(c: Columns, rows: usize, cols: usize) {
     // SAFETY: the caller's rows, whole registers included.
     unsafe {
         let mut col = 0;
@@ -24,19 +36,33 @@ unsafe fn group<L: Lanes, const R: usize>(
             // A macro, because a closure would not be compiled for L.
             macro_rules! at {
                 ($y:expr) => {
-                    L::load(from.add($y * stride + col))
+                    L::load(c.from.add($y * c.stride + col))
                 };
             }
             // The rows that all windows of the group share, in four chains.
             let mut core = [L::splat(0.0); 4];
             let mut y = R - 1;
-            while y + 4 <= height {
-                for c in 0..4 {
-                    core[c] = core[c].add(at!(y + c));
+            if R % OCTET == 0 && !c.octets.is_null() {
+                core[0] = at!(R - 1);
+                let end = c.height / OCTET;
+                let mut g = R / OCTET;
+                while g + 2 <= end {
+                    core[1] = core[1].add(L::load(c.octets.add(g * c.octet_stride + col)));
+                    core[2] = core[2].add(L::load(c.octets.add((g + 1) * c.octet_stride + col)));
+                    g += 2;
+                }
+                if g < end {
+                    core[3] = L::load(c.octets.add(g * c.octet_stride + col));
+                }
+                y = end * OCTET;
+            }
+            while y + 4 <= c.height {
+                for chain in 0..4 {
+                    core[chain] = core[chain].add(at!(y + chain));
                 }
                 y += 4;
             }
-            while y < height {
+            while y < c.height {
                 core[0] = core[0].add(at!(y));
                 y += 1;
             }
@@ -51,9 +77,9 @@ unsafe fn group<L: Lanes, const R: usize>(
             for r in 0..R {
                 if r < rows {
                     if r > 0 {
-                        below = below.add(at!(height + r - 1));
+                        below = below.add(at!(c.height + r - 1));
                     }
-                    sums[r].add(below).store(to.add(r * to_stride + col));
+                    sums[r].add(below).store(c.to.add(r * c.to_stride + col));
                 }
             }
             col += L::N;
@@ -62,42 +88,86 @@ unsafe fn group<L: Lanes, const R: usize>(
 }
 
 #[inline(always)]
-unsafe fn columns_body<L: Lanes>(
-    from: *const f64,
-    stride: usize,
-    height: usize,
-    to: *mut f64,
-    shape: (usize, usize, usize),
-) {
-    let (to_stride, rows, cols) = shape;
+unsafe fn columns_body<L: Lanes>(c: Columns, rows: usize, cols: usize) {
     // SAFETY: passed on.
     unsafe {
         // The largest power of two within height and GROUP.
-        let size = if height >= 8 {
-            8
-        } else if height >= 4 {
-            4
-        } else if height >= 2 {
-            2
-        } else {
-            1
+        let size = match c.height {
+            16.. if L::REGISTERS == 32 => 16,
+            8.. => 8,
+            4.. => 4,
+            2.. => 2,
+            _ => 1,
         };
         let mut row = 0;
         while row < rows {
-            let (from, to) = (from.add(row * stride), to.add(row * to_stride));
-            let shape = (to_stride, rows - row, cols);
+            let part = Columns {
+                from: c.from.add(row * c.stride),
+                octets: c.octets.wrapping_add(row / OCTET * c.octet_stride),
+                to: c.to.add(row * c.to_stride),
+                ..c
+            };
+            let part = if c.octets.is_null() { Columns { octets: c.octets, ..part } } else { part };
             match size {
-                16 if L::REGISTERS == 32 => group::<L, 16>(from, stride, height, to, shape),
-                8 => group::<L, 8>(from, stride, height, to, shape),
-                4 => group::<L, 4>(from, stride, height, to, shape),
-                2 => group::<L, 2>(from, stride, height, to, shape),
-                _ => group::<L, 1>(from, stride, height, to, shape),
+                16 if L::REGISTERS == 32 => group::<L, 16>(part, rows - row, cols),
+                8 => group::<L, 8>(part, rows - row, cols),
+                4 => group::<L, 4>(part, rows - row, cols),
+                2 => group::<L, 2>(part, rows - row, cols),
+                _ => group::<L, 1>(part, rows - row, cols),
             }
             row += size;
         }
     }
 }
-per_level! { unsafe fn columns_at(from: *const f64, stride: usize, height: usize, to: *mut f64, shape: (usize, usize, usize)) = columns_body }
+per_level! { unsafe fn columns_at(c: Columns, rows: usize, cols: usize) = columns_body }
+
+#[inline(always)]
+unsafe fn octets_body<L: Lanes>(
+    (from, stride): (*const f64, usize),
+    (to, to_stride): (*mut f64, usize),
+    count: usize,
+    cols: usize,
+) {
+    // SAFETY: `octets` checked both buffers, whole registers included.
+    unsafe {
+        for g in 0..count {
+            let from = from.add(g * OCTET * stride);
+            let mut col = 0;
+            while col < cols {
+                let p = from.add(col);
+                let mut sums = [L::load(p), L::load(p.add(stride))];
+                for pair in 1..OCTET / 2 {
+                    sums[0] = sums[0].add(L::load(p.add(2 * pair * stride)));
+                    sums[1] = sums[1].add(L::load(p.add((2 * pair + 1) * stride)));
+                }
+                sums[0].add(sums[1]).store(to.add(g * to_stride + col));
+                col += L::N;
+            }
+        }
+    }
+}
+per_level! { unsafe fn octets_at(from: (*const f64, usize), to: (*mut f64, usize), count: usize, cols: usize) = octets_body }
+
+/// Sums of rows 0..8, 8..16 ... of `from` (`rows` x `cols` values) into rows of `to`.
+///
+/// # Panics
+///
+/// If a buffer is too short, whole registers of 8 included.
+pub fn octets(
+    level: CpuLevel,
+    (from, stride): (&[f64], usize),
+    (rows, cols): (usize, usize),
+    (to, to_stride): (&mut [f64], usize),
+) {
+    let (count, wide) = (rows / OCTET, cols.next_multiple_of(8));
+    if count == 0 || cols == 0 {
+        return;
+    }
+    assert!(wide <= to_stride && to.len() >= (count - 1) * to_stride + wide);
+    assert!(from.len() >= (rows - 1) * stride + wide);
+    // SAFETY: checked; the level is available (see `Focal`).
+    unsafe { octets_at(level, (from.as_ptr(), stride), (to.as_mut_ptr(), to_stride), count, cols) }
+}
 
 /// Sums over one length of run, wanted from a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +224,7 @@ unsafe fn line_body<L: Lanes>(line: *mut f64, total: usize, stretches: &[Stretch
 per_level! { unsafe fn line_at(line: *mut f64, total: usize, stretches: &[Stretch], to: *mut f64) = line_body }
 
 /// Column sums over `height` rows of `from` for `shape` = (stride, rows, columns) of `to`.
+/// `octets` are those of `from`, wanted for heights from [`TALL`] on.
 ///
 /// # Panics
 ///
@@ -161,19 +232,34 @@ per_level! { unsafe fn line_at(line: *mut f64, total: usize, stretches: &[Stretc
 pub fn columns(
     level: CpuLevel,
     (from, stride): (&[f64], usize),
+    (octets, octet_stride): (&[f64], usize),
     height: usize,
-    (to, shape): (&mut [f64], (usize, usize, usize)),
+    (to, (to_stride, rows, cols)): (&mut [f64], (usize, usize, usize)),
 ) {
-    let (to_stride, rows, cols) = shape;
     if rows == 0 || cols == 0 {
         return;
     }
     let wide = cols.next_multiple_of(8);
     assert!(height > 0 && wide <= to_stride && to.len() >= (rows - 1) * to_stride + wide);
     assert!(from.len() >= (rows + height - 2) * stride + wide);
+    let mut c = Columns {
+        from: from.as_ptr(),
+        stride,
+        octets: std::ptr::null(),
+        octet_stride,
+        height,
+        to: to.as_mut_ptr(),
+        to_stride,
+    };
+    if height >= TALL {
+        // The last group starts below `rows` and uses the whole octets of its first window.
+        let last = (rows - 1) / OCTET + height / OCTET;
+        assert!(octets.len() >= (last - 1) * octet_stride + wide);
+        c.octets = octets.as_ptr();
+    }
     // SAFETY: rows up to `rows + height - 2` are read, `rows` written; checked. A group reads no
     // row beyond its last window: its core ends at `height`, its prefixes at its own rows.
-    unsafe { columns_at(level, from.as_ptr(), stride, height, to.as_mut_ptr(), shape) }
+    unsafe { columns_at(level, c, rows, cols) }
 }
 
 /// Sums over runs of the `total` values of `line`, which is used up.
@@ -190,6 +276,88 @@ pub fn line(level: CpuLevel, (line, total): (&mut [f64], usize), stretches: &[St
     }
     // SAFETY: checked; the level is available (see `Focal`).
     unsafe { line_at(level, line.as_mut_ptr(), total, stretches, to.as_mut_ptr()) }
+}
+
+/// Sums over `length` neighbours of a line: sums of 4, 16, 64 ... while the length has eight of
+/// the next ones, then as many of each as the length holds.
+#[inline(always)]
+unsafe fn wide_body<L: Lanes>(
+    line: *const f64,
+    length: usize,
+    levels: (*mut f64, usize),
+    to: *mut f64,
+    cols: usize,
+) {
+    // SAFETY: `wide` checked the buffers, whole blocks of registers included.
+    unsafe {
+        let mut terms = [line; 64];
+        let (mut count, mut from, mut size, mut left) = (0, line, 1, length);
+        let mut level = levels.0;
+        loop {
+            // What the larger sums do not cover is taken off the end.
+            let longer = left >= 8 * size;
+            let here = if longer { left / size % 4 } else { left / size };
+            for _ in 0..here {
+                left -= size;
+                terms[count] = from.add(left);
+                count += 1;
+            }
+            if !longer {
+                break;
+            }
+            let needed = cols + length - 4 * size + 1;
+            let mut col = 0;
+            while col < needed {
+                let p = from.add(col);
+                let (a, b) = (
+                    L::load(p).add(L::load(p.add(size))),
+                    L::load(p.add(2 * size)).add(L::load(p.add(3 * size))),
+                );
+                a.add(b).store(level.add(col));
+                col += L::N;
+            }
+            (from, size, level) = (level, 4 * size, level.add(levels.1));
+        }
+        let mut col = 0;
+        while col < cols {
+            let mut sums = [L::splat(0.0); 4];
+            for term in &terms[..count] {
+                for c in 0..4 {
+                    sums[c] = sums[c].add(L::load(term.add(col + c * L::N)));
+                }
+            }
+            for c in 0..4 {
+                sums[c].store(to.add(col + c * L::N));
+            }
+            col += 4 * L::N;
+        }
+    }
+}
+per_level! { unsafe fn wide_at(line: *const f64, length: usize, levels: (*mut f64, usize), to: *mut f64, cols: usize) = wide_body }
+
+/// Levels of sums that [`wide`] keeps for runs of `length`.
+pub fn levels(length: usize) -> usize {
+    (0..24).take_while(|&k| length >= 8 << (2 * k)).count()
+}
+
+/// Sums over `length` neighbours of `line` into `to`; `keep` holds the sums between, each level
+/// `stride` elements.
+///
+/// # Panics
+///
+/// If a buffer has no room for the columns, the length and 40 values more.
+pub fn wide(
+    level: CpuLevel,
+    line: &[f64],
+    length: usize,
+    (keep, stride): (&mut [f64], usize),
+    (to, cols): (&mut [f64], usize),
+) {
+    assert!(length > 0 && line.len() >= cols + length + 40 && to.len() >= cols + 40);
+    assert!(stride >= cols + length + 40 && keep.len() >= levels(length) * stride);
+    // SAFETY: checked; at most 7 terms of the last size and 3 of each other one are needed, and
+    // lengths are far below 4^18; the level is available (see `Focal`).
+    unsafe { wide_at(level, line.as_ptr(), length, (keep.as_mut_ptr(), stride), to.as_mut_ptr(), cols) }
 }
 
 #[inline(always)]
