@@ -42,7 +42,7 @@ unsafe fn group<L: Lanes, const R: usize>(c: Columns, rows: usize, cols: usize) 
             // The rows that all windows of the group share, in four chains.
             let mut core = [L::splat(0.0); 4];
             let mut y = R - 1;
-            if R % OCTET == 0 && !c.octets.is_null() {
+            if R.is_multiple_of(OCTET) && !c.octets.is_null() {
                 core[0] = at!(R - 1);
                 let end = c.height / OCTET;
                 let mut g = R / OCTET;
