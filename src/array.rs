@@ -5,6 +5,7 @@
 
 use half::f16;
 use serde::{Deserialize, Serialize};
+use std::ops::{Add, Sub};
 
 /// Element type of a numeric array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,7 +138,17 @@ impl WorkType {
 }
 
 /// A working value: `f32` or `f64`.
-pub trait Real: Copy + Send + Sync + PartialOrd + std::fmt::Debug + 'static {
+pub trait Real:
+    Copy
+    + Send
+    + Sync
+    + PartialOrd
+    + Default
+    + std::fmt::Debug
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + 'static
+{
     /// Which of the two it is.
     const WORK: WorkType;
     /// Not a number.
@@ -167,7 +178,7 @@ impl Real for f32 {
         to_f32(bytes, dtype, order, out);
     }
     fn push_le(values: &[f32], out: &mut Vec<u8>) {
-        out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        push_bytes::<4, _>(values, out, |v| v.to_le_bytes());
     }
 }
 
@@ -186,7 +197,16 @@ impl Real for f64 {
         to_f64(bytes, dtype, order, out);
     }
     fn push_le(values: &[f64], out: &mut Vec<u8>) {
-        out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        push_bytes::<8, _>(values, out, |v| v.to_le_bytes());
+    }
+}
+
+/// Grows `out` once and fills it in a loop that compiles to a copy on little-endian machines.
+fn push_bytes<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, bytes_of: impl Fn(T) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + values.len() * N, 0);
+    for (bytes, value) in out[start..].chunks_exact_mut(N).zip(values) {
+        bytes.copy_from_slice(&bytes_of(*value));
     }
 }
 

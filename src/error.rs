@@ -31,6 +31,23 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
+impl ExitCode {
+    /// All of them with what they mean, as the manual lists them.
+    pub const MEANINGS: [(ExitCode, &'static str); 8] = [
+        (ExitCode::Done, "Everything asked for was done."),
+        (ExitCode::Failed, "Failed: missing file, full disk, absent backend, too little memory."),
+        (ExitCode::Usage, "Usage: the command line alone shows the mistake, or the output exists."),
+        (ExitCode::Mismatch, "A regression, or a mismatch with a reference, was found."),
+        (ExitCode::Partial, "Some of several inputs failed, the rest are done."),
+        (ExitCode::BadData, "Bad input data: the content of a file shows the mistake."),
+        (ExitCode::Stopped, "Stopped by a signal with a checkpoint saved; run again with --resume."),
+        (
+            ExitCode::Interrupted,
+            "Stopped at once by a signal (SIGINT, SIGTERM, SIGHUP, SIGUSR1); no output was written.",
+        ),
+    ];
+}
+
 /// Everything that can go wrong, with the facts a user needs to mend it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

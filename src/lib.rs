@@ -10,11 +10,15 @@
 
 pub mod array;
 pub mod backend;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod io;
 pub mod kernels;
 pub mod pipeline;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod report;
 pub mod units;
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// Prints a byte count as the `--memory` flag takes it, rounded up so that it suffices: `3K`, `512M`, `1500M`.
 pub fn format_bytes(bytes: u64) -> String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
-        if bytes >= 10 << shift || (bytes >= 1 << shift && bytes % (1 << shift) == 0) {
+        if bytes >= 10 << shift || (bytes >= 1 << shift && bytes.is_multiple_of(1 << shift)) {
             return format!("{}{unit}", bytes.div_ceil(1 << shift));
         }
     }
@@ -36,6 +36,73 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
     Ok(bytes as u64)
 }
 
+/// A distance as typed on the command line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distance {
+    /// Metres, positive and finite (map units where no unit was typed).
+    pub metres: f64,
+    /// True where a unit was typed, so that the number cannot be meant in degrees.
+    pub has_unit: bool,
+}
+
+/// Metres in one `word`, lower case: `km` is 1000. `None` for unknown words.
+pub fn metres_per(word: &str) -> Option<f64> {
+    match word {
+        "m" | "meter" | "meters" | "metre" | "metres" => Some(1.0),
+        "km" | "kilometer" | "kilometers" | "kilometre" | "kilometres" => Some(1000.0),
+        "ft" | "foot" | "feet" => Some(0.3048),
+        "ml" | "mls" | "mi" | "mile" | "miles" => Some(1609.344),
+        _ => None,
+    }
+}
+
+/// Parses a distance: a number, then perhaps a unit in either case, as `3`, `2.5 km`, `100FT`.
+///
+/// The number is multiplied once, so `3ft` is `3 * 0.3048`. Blanks (spaces) around the whole and
+/// inside the unit are dropped (spec convolve 2.1).
+///
+/// # Errors
+/// Anything else, signs, zero, and values that are not finite included.
+pub fn parse_distance(text: &str) -> Result<Distance> {
+    let bad = |found: &str| {
+        Error::usage(format!(
+            "distance '{text}': {found}; expected a positive number, then m, km, ft, mi or nothing, such as 2.5km"
+        ))
+    };
+    let trimmed = text.trim_matches(' ');
+    let (number, rest) = trimmed.split_at(number_length(trimmed));
+    // `.` alone and the empty text end here; signs, `inf` and `nan` have no digits to begin with.
+    let value: f64 = number.parse().map_err(|_| bad("it does not begin with a number"))?;
+    let word = rest.to_lowercase().replace(' ', "");
+    let factor = match word.as_str() {
+        "" => 1.0,
+        word => metres_per(word).ok_or_else(|| bad(&format!("'{word}' is no unit")))?,
+    };
+    let metres = value * factor;
+    if !(metres > 0.0 && metres.is_finite()) {
+        return Err(bad("it must be above zero and finite"));
+    }
+    Ok(Distance { metres, has_unit: !word.is_empty() })
+}
+
+/// Length of the number that `text` begins with: digits with at most one point, then perhaps an
+/// exponent. A point or an `e` without digits after it is left to the caller to refuse.
+fn number_length(text: &str) -> usize {
+    let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut length = digits(0);
+    if text[length..].starts_with('.') {
+        length += 1 + digits(length + 1);
+    }
+    if text[length..].starts_with(['e', 'E']) {
+        let sign = usize::from(text[length + 1..].starts_with(['+', '-']));
+        let exponent = digits(length + 1 + sign);
+        if exponent > 0 {
+            length += 1 + sign + exponent;
+        }
+    }
+    length
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +124,59 @@ mod tests {
             let text = format_bytes(bytes);
             assert!(parse_bytes(&text).unwrap() >= bytes, "{bytes} {text}");
         }
+    }
+
+    #[test]
+    fn distances_beyond_the_peer_are_read_and_nonsense_is_refused() {
+        for (text, metres) in [
+            ("1 mile", 1609.344_f64),
+            ("1 mi", 1609.344),
+            (" 10 m ", 10.0),
+            ("1e3", 1000.0),
+            ("1E-1km", 100.0),
+            ("5.", 5.0),
+            ("5. km", 5000.0),
+            ("10 metre", 10.0),
+            ("10METRES", 10.0),
+            ("2 kilometres", 2000.0),
+            ("1 kilometre", 1000.0),
+            ("1.5e+1 feet", 15.0 * 0.3048),
+        ] {
+            assert_eq!(parse_distance(text).unwrap().metres.to_bits(), metres.to_bits(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            ".",
+            ".e3",
+            "-5m",
+            "+5m",
+            "0",
+            "0.0km",
+            "inf",
+            "nan",
+            "infinity",
+            "1e400",
+            "1e308km",
+            "1e-400",
+            "1 2",
+            "1,000 m",
+            "1\tkm",
+            "\t1km",
+            "1km2",
+            "1.2.3",
+            "1e",
+            "1e+",
+            "3 furlong",
+            "m",
+            "٣ m",
+            "1 e3",
+            "0x10",
+        ] {
+            let message = parse_distance(text).unwrap_err().to_string();
+            assert!(message.contains(text), "{text}");
+        }
+        assert!(parse_distance("3km").unwrap().has_unit && parse_distance("3 m").unwrap().has_unit);
+        assert!(!parse_distance("3").unwrap().has_unit);
     }
 }

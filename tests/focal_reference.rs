@@ -1,91 +1,37 @@
-//! The published tool's answers, through every algorithm (spec convolve 12).
-//!
-//! The folder of references is named by `NISSL_REFERENCE_DIR`, with `manifest.json` in it.
+//! The published tool's answers (`fixtures/convolve`), through every algorithm (spec convolve 12).
 
+mod common;
 mod focal_common;
 
+use common::Array;
 use focal_common::{Plane, compare, requests, run};
-use nissl::array::{ByteOrder, Dtype, Real};
+use nissl::array::Real;
 use nissl::backend::CpuLevel;
 use nissl::kernels::focal::{KernelType, NanRule, Weights, choose};
 use nissl::kernels::window::Boundary;
-use std::path::{Path, PathBuf};
 
 const MODES: [Boundary; 4] = [Boundary::Nan, Boundary::Nearest, Boundary::Reflect, Boundary::Wrap];
 
-/// The little of NPY that the references use.
-struct Npy {
-    bytes: Vec<u8>,
-    dtype: Dtype,
-    order: ByteOrder,
-    shape: Vec<usize>,
-    fortran: bool,
+fn stored(case: &serde_json::Value, key: &str) -> Array {
+    common::read(&common::fixture("convolve").join(case[key].as_str().unwrap()), "")
 }
 
-impl Npy {
-    fn read(path: &Path) -> Npy {
-        let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let length = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
-        let header = std::str::from_utf8(&bytes[10..10 + length]).unwrap().to_owned();
-        let after = |key: &str| header.split(&format!("'{key}': ")).nth(1).unwrap().to_owned();
-        let descr = after("descr").split('\'').nth(1).unwrap().to_owned();
-        let dtype = Dtype::ALL.into_iter().find(|d| d.code() == &descr[1..]).unwrap();
-        let shape = after("shape")
-            .split(['(', ')'])
-            .nth(1)
-            .unwrap()
-            .split(',')
-            .filter_map(|n| n.trim().parse().ok())
-            .collect();
-        Npy {
-            dtype,
-            order: if descr.starts_with('>') { ByteOrder::Big } else { ByteOrder::Little },
-            shape,
-            fortran: after("fortran_order").starts_with("True"),
-            bytes: bytes[10 + length..].to_vec(),
-        }
-    }
-
-    fn values<T: Real>(&self) -> Vec<T> {
-        let mut out = vec![T::NAN; self.shape.iter().product()];
-        T::from_stored(&self.bytes, self.dtype, self.order, &mut out);
-        if self.fortran {
-            let (rows, cols) = (self.shape[0], self.shape[1]);
-            out = (0..rows * cols).map(|at| out[at % cols * rows + at / cols]).collect();
-        }
-        out
-    }
-
-    fn weights(&self) -> Weights {
-        let kind = match self.dtype {
-            Dtype::F64 => KernelType::F64,
-            Dtype::F32 | Dtype::F16 => KernelType::F32,
-            Dtype::I8 | Dtype::U8 | Dtype::I16 => KernelType::SmallInt,
-            _ => KernelType::WideInt,
-        };
-        Weights::new(self.values(), self.shape[0], self.shape[1], kind).unwrap()
-    }
+/// Values as the working type has them; float64 holds every value of these files.
+fn values<T: Real>(array: &Array) -> Vec<T> {
+    array.values.iter().map(|&v| T::round_from(v)).collect()
 }
 
-fn folder() -> Option<PathBuf> {
-    let found = std::env::var_os("NISSL_REFERENCE_DIR").map(PathBuf::from);
-    assert!(
-        found.is_some() || std::env::var_os("NISSL_REQUIRE_ALL").is_none(),
-        "NISSL_REFERENCE_DIR is not set"
-    );
-    if found.is_none() {
-        eprintln!("skipped: NISSL_REFERENCE_DIR is not set");
-    }
-    found
+fn kernel(array: Array) -> Weights {
+    let kind = KernelType::of(array.dtype);
+    Weights::new(array.values, array.shape[0], array.shape[1], kind).unwrap()
 }
 
 /// One case in four modes through every request; returns how many runs were compared and the
 /// largest share of a tolerance by request.
-fn check<T: Real>(folder: &Path, case: &serde_json::Value, worst: &mut Vec<(String, f64, String)>) -> usize {
-    let file = |key: &str| Npy::read(&folder.join(case[key].as_str().unwrap()));
-    let (input, weights, expected) = (file("input"), file("kernel").weights(), file("expected"));
-    let plane = Plane { values: input.values::<T>(), height: input.shape[0], width: input.shape[1] };
-    let expected: Vec<T> = expected.values();
+fn check<T: Real>(case: &serde_json::Value, worst: &mut Vec<(String, f64, String)>) -> usize {
+    let (input, weights) = (stored(case, "input"), kernel(stored(case, "kernel")));
+    let plane = Plane { values: values::<T>(&input), height: input.shape[0], width: input.shape[1] };
+    let expected: Vec<T> = values(&stored(case, "expected"));
     let cells = plane.values.len();
     let mut runs = 0;
     for (mode, boundary) in MODES.into_iter().enumerate() {
@@ -110,19 +56,14 @@ fn check<T: Real>(folder: &Path, case: &serde_json::Value, worst: &mut Vec<(Stri
 
 #[test]
 fn all_reference_cases_through_all_algorithms() {
-    let Some(folder) = folder() else { return };
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let manifest = std::fs::read(common::fixture("convolve/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let cases = manifest["convolve"].as_array().unwrap();
     assert_eq!(cases.len(), 97);
     let (mut worst, mut runs) = (Vec::new(), 0);
     for case in cases {
         let wide = case["out_dtype"] == "<f8";
-        runs += if wide {
-            check::<f64>(&folder, case, &mut worst)
-        } else {
-            check::<f32>(&folder, case, &mut worst)
-        };
+        runs += if wide { check::<f64>(case, &mut worst) } else { check::<f32>(case, &mut worst) };
     }
     eprintln!("{runs} runs, largest share of the tolerance: {worst:?}");
     assert!(runs >= 97 * 4 * 3);

@@ -4,8 +4,12 @@
 pub mod convolve;
 
 use crate::backend::CpuLevel;
+use crate::error::{Error, Result};
 use crate::report::Recorder;
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 /// What every command is given besides its own options: machine, limits, and who listens.
 pub struct Context<'a> {
@@ -34,6 +38,35 @@ pub struct InputFacts {
     pub bytes: u64,
     /// SHA-256 of a sample of the file: first, middle and last 64 KiB, and its size.
     pub sample_sha256: String,
+}
+
+impl InputFacts {
+    /// Looks at the file behind `place`: its size and the hash of a sample.
+    ///
+    /// # Errors
+    /// The file cannot be read any more.
+    pub fn of(path: &Path, place: &str, shape: &[u64], dtype: &str) -> Result<Self> {
+        const PIECE: u64 = 64 << 10;
+        let fault = |doing| Error::io(path, doing);
+        let mut file = File::open(path).map_err(fault("open"))?;
+        let bytes = file.metadata().map_err(fault("read"))?.len();
+        let mut hash = Sha256::new();
+        for start in [0, bytes / 2, bytes.saturating_sub(PIECE)] {
+            file.seek(SeekFrom::Start(start)).map_err(fault("read"))?;
+            let mut piece = Vec::new();
+            (&mut file).take(PIECE).read_to_end(&mut piece).map_err(fault("read"))?;
+            hash.update(&piece);
+        }
+        hash.update(bytes.to_le_bytes());
+        let sample_sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(InputFacts {
+            path: place.into(),
+            shape: shape.to_vec(),
+            dtype: dtype.into(),
+            bytes,
+            sample_sha256,
+        })
+    }
 }
 
 /// What a finished run hands to the report.

@@ -1,1 +1,308 @@
-//! (under construction)
+//! Outputs appear whole or not at all: written beside, synced, renamed.
+//!
+//! [`check_output`] refuses, before any work, what could not end well; [`Beside`] is the file
+//! under construction. A killed process leaves at most a hidden `.NAME.nissl-PID-N.tmp`; one that
+//! is interrupted removes even that, by [`remove_unfinished`] from its signal-handling thread.
+
+use crate::error::{Error, Result};
+use rustix::fs::Access;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Temporary files of this process that still wait for their rename.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Longest part of the final name that the temporary name keeps: names end at 255 bytes.
+const KEPT_NAME: usize = 200;
+/// A chain of symbolic links longer than this is a loop, as Linux has it.
+const MAX_LINKS: usize = 40;
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    // The set is valid after any panic: a path is in it or not.
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every unfinished output of this process; a [`Beside::finish`] that comes later fails
+/// with [`Error::Interrupted`]. Meant for the thread that handles signals, not for a handler itself.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *unfinished()) {
+        // Nothing better can be done on the way out, and the name tells what the file is.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// A file under construction in the folder of its final name.
+///
+/// Dropped without [`Beside::finish`], it removes itself.
+#[derive(Debug)]
+pub struct Beside {
+    target: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl Beside {
+    /// Makes an empty file beside `target` (beside what it points to, if it is a symbolic link).
+    ///
+    /// # Errors
+    /// The folder is missing or not writable.
+    pub fn create(target: &Path) -> Result<Self> {
+        let target = follow_links(target)?;
+        let name = target.file_name().ok_or_else(|| not_a_file_name(&target))?;
+        let name = &name.as_bytes()[..name.len().min(KEPT_NAME)];
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let tail = format!(".nissl-{}-{number}.tmp", std::process::id());
+        let temporary =
+            target.with_file_name(OsString::from_vec([b".".as_slice(), name, tail.as_bytes()].concat()));
+        let mut waiting = unfinished();
+        // A leftover of a killed process with the same id is nobody's: take its place.
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&temporary)
+            .map_err(Error::io(&target, "create"))?;
+        waiting.insert(temporary.clone());
+        drop(waiting);
+        Ok(Beside { target, temporary, file })
+    }
+
+    /// The final name, symbolic links followed.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The temporary name, for writers that open by path.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// The open file, at the position the last write left.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Syncs the file, renames it to its final name, syncs the folder.
+    ///
+    /// # Errors
+    /// A full disk shows here at the latest; the temporary file is then removed and whatever
+    /// stood at the final name is untouched. [`Error::Interrupted`] after [`remove_unfinished`].
+    pub fn finish(self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io(&self.target, "write"))?;
+        {
+            // The lock makes rename and removal exclude each other.
+            let mut waiting = unfinished();
+            if !waiting.contains(&self.temporary) {
+                return Err(Error::Interrupted);
+            }
+            std::fs::rename(&self.temporary, &self.target).map_err(Error::io(&self.target, "rename to"))?;
+            waiting.remove(&self.temporary);
+        }
+        sync_folder(&self.target)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if unfinished().remove(&self.temporary) {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Makes the rename itself durable. Some network file systems cannot sync a folder: they say so
+/// by these kinds, and the file's own data are safe by then.
+fn sync_folder(target: &Path) -> Result<()> {
+    let folder = parent(target);
+    match File::open(folder).and_then(|f| f.sync_all()) {
+        Err(e)
+            if !matches!(
+                e.kind(),
+                std::io::ErrorKind::InvalidInput
+                    | std::io::ErrorKind::Unsupported
+                    | std::io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(Error::io(folder, "sync")(e))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn not_a_file_name(path: &Path) -> Error {
+    Error::usage(format!("{}: is a folder; -o needs a file name", path.display()))
+}
+
+/// Follows symbolic links at `path` itself, dangling ones too: an output through a link is meant
+/// for the place it points to, and a rename over the link would cut it.
+fn follow_links(path: &Path) -> Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match std::fs::read_link(&path) {
+            Ok(next) => path = parent(&path).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(Error::usage(format!("{}: too many symbolic links; give -o the file itself", path.display())))
+}
+
+/// True where both paths lead to one file: same device and inode, or, where nothing is there
+/// yet, the same name in the same folder.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::metadata(a), std::fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(_), Err(_)) => match (future_place(a), future_place(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn future_place(path: &Path) -> Option<PathBuf> {
+    let path = follow_links(path).ok()?;
+    Some(parent(&path).canonicalize().ok()?.join(path.file_name()?))
+}
+
+/// The rules of `-o FILE`, checked before any work: not one of the `inputs`, not there yet
+/// (unless `force`), a regular file's name in a folder that exists and may be written.
+///
+/// # Errors
+/// [`Error::OutputExists`] or [`Error::Usage`] for what the command line shows;
+/// [`Error::Io`] for a folder that is missing or closed.
+pub fn check_output<P: AsRef<Path>>(path: &Path, force: bool, inputs: &[P]) -> Result<()> {
+    if let Some(input) = inputs.iter().find(|input| same_file(path, input.as_ref())) {
+        let input = input.as_ref();
+        let as_input = if input == path { String::new() } else { format!(" {}", input.display()) };
+        return Err(Error::usage(format!(
+            "{}: the output is the input{as_input}; give another -o",
+            path.display()
+        )));
+    }
+    let target = follow_links(path)?;
+    if target.file_name().is_none() || path.as_os_str().as_bytes().ends_with(b"/") {
+        return Err(not_a_file_name(path));
+    }
+    match std::fs::metadata(&target) {
+        Ok(found) if found.is_dir() => return Err(not_a_file_name(path)),
+        Ok(found) if !found.is_file() => {
+            return Err(Error::usage(format!(
+                "{}: is a device, pipe or socket; -o needs a regular file",
+                path.display()
+            )));
+        }
+        Ok(_) if !force => return Err(Error::OutputExists(path.to_owned())),
+        _ => {}
+    }
+    let folder = parent(&target);
+    let found = std::fs::metadata(folder).map_err(Error::io(folder, "write into"))?;
+    if !found.is_dir() {
+        return Err(Error::usage(format!("{}: {} is not a folder", path.display(), folder.display())));
+    }
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|e| Error::io(folder, "write into")(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ExitCode;
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_finished_file_replaces_and_an_unfinished_one_vanishes() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.npy");
+        fs::write(&target, b"old").unwrap();
+        let mut unfinished = Beside::create(&target).unwrap();
+        unfinished.file().write_all(b"half").unwrap();
+        assert!(names(folder.path())[0].starts_with(".out.npy.nissl-"));
+        drop(unfinished);
+        assert_eq!(names(folder.path()), ["out.npy"]);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        let mut whole = Beside::create(&target).unwrap();
+        whole.file().write_all(b"new").unwrap();
+        whole.finish().unwrap();
+        assert_eq!(names(folder.path()), ["out.npy"]);
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn an_output_through_a_link_lands_where_the_link_points() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("far")).unwrap();
+        let link = folder.path().join("out.npy");
+        symlink("far/real.npy", &link).unwrap();
+        check_output(&link, false, &[] as &[&Path]).unwrap();
+        Beside::create(&link).unwrap().finish().unwrap();
+        assert!(folder.path().join("far/real.npy").is_file());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let (a, b) = (folder.path().join("loop-a.npy"), folder.path().join("loop-b.npy"));
+        symlink(&a, &b).unwrap();
+        symlink(&b, &a).unwrap();
+        assert!(matches!(check_output(&a, true, &[] as &[&Path]), Err(Error::Usage(_))));
+    }
+
+    #[test]
+    fn names_of_the_greatest_length_still_have_a_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("n".repeat(251) + ".npy");
+        Beside::create(&target).unwrap().finish().unwrap();
+        assert!(target.is_file());
+    }
+
+    #[test]
+    fn outputs_that_cannot_end_well_are_refused_before_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("in.npy"), b"x").unwrap();
+        fs::create_dir(at("sub")).unwrap();
+        fs::hard_link(at("in.npy"), at("hard.npy")).unwrap();
+        symlink("in.npy", at("soft.npy")).unwrap();
+        symlink("new.npy", at("dangling.npy")).unwrap();
+        let check = |out: &str, force, input: &str| check_output(&at(out), force, &[at(input)]);
+        for same in ["in.npy", "sub/../in.npy", "hard.npy", "soft.npy"] {
+            let error = check(same, true, "in.npy").unwrap_err();
+            assert!(error.to_string().contains("is the input"), "{error}");
+        }
+        for (out, input) in [("new.npy", "sub/../new.npy"), ("new.npy", "dangling.npy")] {
+            assert!(check(out, true, input).unwrap_err().to_string().contains("is the input"));
+        }
+        fs::write(at("old.npy"), b"x").unwrap();
+        assert!(matches!(check("old.npy", false, "in.npy"), Err(Error::OutputExists(_))));
+        check("old.npy", true, "in.npy").unwrap();
+        check("new.npy", false, "in.npy").unwrap();
+        for (folder_name, force) in [("sub", true), ("sub/", false), ("new/..", false)] {
+            let error = check(folder_name, force, "in.npy").unwrap_err();
+            assert_eq!(error.exit_code(), ExitCode::Usage, "{error}");
+        }
+        let missing = check("absent/new.npy", false, "in.npy").unwrap_err();
+        assert_eq!(missing.exit_code(), ExitCode::Failed);
+        assert!(missing.to_string().contains("absent: cannot write into: no such file"), "{missing}");
+        assert!(check("in.npy/new.npy", false, "old.npy").is_err());
+    }
+}

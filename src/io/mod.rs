@@ -6,10 +6,11 @@
 //! extension. [`memory`] holds the same traits over arrays, for tests, benches and library users.
 
 pub mod atomic;
+mod block;
+mod choose;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
-#[cfg(feature = "hdf5")]
 pub mod netcdf;
 pub mod npy;
 pub mod npz;
@@ -20,6 +21,7 @@ use crate::error::Result;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use choose::{create, open, output_format};
 pub use spec::InputSpec;
 
 /// Formats that are told apart.
@@ -50,6 +52,21 @@ pub enum StoredType {
     Reference,
     /// Anything else (complex, compound, opaque...), by a name fit for a message.
     Other(String),
+}
+
+impl std::fmt::Display for StoredType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoredType::Number(dtype, ByteOrder::Big) if dtype.size() > 1 => {
+                write!(f, "{} (big-endian)", dtype.name())
+            }
+            StoredType::Number(dtype, _) => f.write_str(dtype.name()),
+            StoredType::Bool => f.write_str("bool"),
+            StoredType::Text => f.write_str("text"),
+            StoredType::Reference => f.write_str("reference"),
+            StoredType::Other(name) => f.write_str(name),
+        }
+    }
 }
 
 /// Shape, type and storage of one dataset.

@@ -5,5 +5,9 @@
 //! instantiated per instruction set ([`crate::backend::CpuLevel`]).
 
 pub mod focal;
+pub mod focal_mean;
+pub mod focal_stats;
+pub mod hotspots;
+pub mod margins;
 pub mod simd;
 pub mod window;

@@ -48,6 +48,19 @@ impl Boundary {
     }
 }
 
+impl std::fmt::Display for Boundary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Boundary::Nan => f.write_str("nan"),
+            Boundary::Nearest => f.write_str("nearest"),
+            Boundary::Reflect => f.write_str("reflect"),
+            Boundary::Wrap => f.write_str("wrap"),
+            Boundary::Reflect101 => f.write_str("reflect101"),
+            Boundary::Constant(value) => write!(f, "constant:{value}"),
+        }
+    }
+}
+
 /// Rows of one plane in working values, row-major, full width.
 ///
 /// `rows` covers positions `first .. first + rows.len() / width` of the *extended* row axis:

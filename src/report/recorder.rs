@@ -88,6 +88,11 @@ impl Recorder {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// CPU time of all threads of the process so far, seconds.
+    pub fn cpu_s(&self) -> f64 {
+        process_cpu_s()
+    }
+
     /// Runs `action` and adds its wall time and the calling thread's CPU time to `stage`.
     pub fn time<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
         let (wall, cpu) = (Instant::now(), thread_cpu_s());
@@ -100,16 +105,14 @@ impl Recorder {
         result
     }
 
-    /// Runs `action` and adds its wall time, and the CPU time of the whole process meanwhile, to
-    /// `stage`: for stages that spread over a thread pool.
-    pub fn time_parallel<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
-        let (wall, cpu) = (Instant::now(), process_cpu_s());
+    /// Runs `action` and adds the calling thread's CPU time, but no wall time, to `stage`: for
+    /// the shares of a stage that run on pool workers while another thread keeps the wall clock.
+    pub fn share<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
+        self.worked_here();
+        let cpu = thread_cpu_s();
         let result = action();
-        let (wall, cpu) = (wall.elapsed().as_secs_f64(), process_cpu_s() - cpu);
-        self.update(stage, |s| {
-            s.wall_s += wall;
-            s.cpu_s += cpu;
-        });
+        let cpu = thread_cpu_s() - cpu;
+        self.update(stage, |s| s.cpu_s += cpu);
         result
     }
 
@@ -195,7 +198,8 @@ fn thread_cpu_s() -> f64 {
     clock_s(rustix::time::ClockId::ThreadCPUTime)
 }
 
-fn process_cpu_s() -> f64 {
+/// CPU time of the whole process so far, seconds.
+pub fn process_cpu_s() -> f64 {
     clock_s(rustix::time::ClockId::ProcessCPUTime)
 }
 

@@ -96,7 +96,7 @@ impl TileNorms {
         let (down, across) = (plane.height.div_ceil(rows), plane.width.div_ceil(cols));
         let (ph, pw) = (weights.rows / 2, weights.cols / 2);
         let mut squares = vec![0.0; down * across];
-        for t in 0..down * across {
+        for (t, square) in squares.iter_mut().enumerate() {
             let (i0, j0) = (t / across * rows, t % across * cols);
             let mut seen = Vec::new();
             for i in i0..(i0 + tile.0).min(plane.height + 2 * ph) {
@@ -106,7 +106,7 @@ impl TileNorms {
                 }
             }
             let mean = seen.iter().sum::<f64>() / seen.len().max(1) as f64;
-            squares[t] = seen.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+            *square = seen.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
         }
         // Two neighbours ride in one transform and share their rounding errors.
         let norms = (0..squares.len())

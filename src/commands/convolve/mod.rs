@@ -4,7 +4,34 @@
 //! on its own. Output: the same axes (`--stat` puts an axis of statistics before y). Method and
 //! numerics: correlation as `xarray-spatial` 0.10.20 defines it (spec convolve).
 
+mod bind;
+pub mod budget;
+pub mod cell_size;
+pub mod footprint;
+mod job;
+mod kernel_file;
+pub mod kernel_spec;
+mod locate;
 pub mod options;
 pub mod passes;
+pub mod passes_stats;
+#[cfg(feature = "plot")]
+mod picture;
+#[cfg(not(feature = "plot"))]
+#[path = "no_picture.rs"]
+mod picture;
+pub mod plan;
+mod prepare;
+pub mod raster;
+mod results;
+mod run;
+pub mod sink;
+pub mod strips;
+mod survey;
 
+pub use crate::io::InputSpec;
+pub use crate::kernels::window::Boundary;
 pub use options::Options;
+pub use plan::Plan;
+pub use prepare::plan;
+pub use run::run;

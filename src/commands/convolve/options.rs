@@ -1,6 +1,7 @@
 //! What the user asked of `convolve`; plain data with the defaults.
 
 use crate::io::InputSpec;
+pub use crate::kernels::focal_stats::Statistic;
 use crate::kernels::window::Boundary;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -18,21 +19,6 @@ pub enum DtypeChoice {
     F32,
     /// float64 whatever the input.
     F64,
-}
-
-/// One of the focal statistics, in the peer's default order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Statistic {
-    Mean,
-    Max,
-    Min,
-    Range,
-    Std,
-    Var,
-    Sum,
-    Variety,
 }
 
 /// Which of the four jobs of the command.

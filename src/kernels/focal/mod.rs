@@ -2,7 +2,7 @@
 //!
 //! Axes: a raster is `[row, column]`, row-major; so are the weights. `out[i, j]` is the sum over
 //! `a, b` of `k[a, b] * x[i + a - ph, j + b - pw]`: a correlation, `ph` and `pw` being half the
-//! kernel's sides. `scalar` is the definition; [`choose`] turns weights, shape and wishes into a
+//! kernel's sides. `scalar` is the definition; [`choose()`] turns weights, shape and wishes into a
 //! [`Recipe`], and [`Focal`] computes blocks of rows by it.
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,17 @@ pub enum Algorithm {
     Runs,
     /// Overlap-save FFT tiles, each behind an accuracy gate.
     Fft,
+}
+
+impl NanRule {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            NanRule::Propagate => "propagate",
+            NanRule::Footprint => "footprint",
+            NanRule::Ignore => "ignore",
+        }
+    }
 }
 
 impl Algorithm {

@@ -191,7 +191,7 @@ unsafe fn put_row<L: Lanes, const NARROW: bool, const STREAM: bool, const DIVIDE
         };
         let mut at = 0;
         if STREAM {
-            while at < from.len() && (to as usize + at * size) % (L::N * size) != 0 {
+            while at < from.len() && !(to as usize + at * size).is_multiple_of(L::N * size) {
                 one(from[at], at);
                 at += 1;
             }

@@ -42,9 +42,4 @@ impl TapTable {
         let first = spans.iter().map(|s| s.0).min().unwrap_or(0);
         (first, spans.iter().map(|s| s.1).max().unwrap_or(0))
     }
-
-    /// Multiply-adds a cell when the rows are taken one by one.
-    pub fn used(&self) -> usize {
-        self.spans.iter().map(|s| s.1.saturating_sub(s.0)).sum()
-    }
 }

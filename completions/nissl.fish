@@ -1,0 +1,81 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_nissl_global_optspecs
+    string join \n from-report= h/help V/version
+end
+
+function __fish_nissl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_nissl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_nissl_using_subcommand
+    set -l cmd (__fish_nissl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c nissl -n "__fish_nissl_needs_command" -l from-report -d 'Run the command line stored in a report again, from the current folder; flags after `--` replace stored ones' -r -F
+complete -c nissl -n "__fish_nissl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_needs_command" -s V -l version -d 'Print version'
+complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s o -l output -d 'File to write; its extension names the format' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l kernel -d 'Weights, odd number of rows and columns: FILE.npy, FILE.csv, circle:R, annulus:OUTER,INNER, gauss:SIGMA[,TRUNCATE], box:HxW (cells), sobel-x, sobel-y, prewitt-x, prewitt-y, laplace, emboss (-2 -1 0; -1 1 1; 0 1 2), or rows in quotes such as "0 1 0; 1 -4 1; 0 1 0". Distances take a unit (m, km, ft, miles), metres without one' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l cell-size -d 'Width and height of a cell, map units, such as 30 or 74,93 [default: from the file, else 1]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l boundary -d 'What lies outside the raster: nan, nearest, reflect (edge cell repeated), wrap, reflect101 (mirrored about the edge cell), or constant:V' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l nan -d 'Where NaN cells spread: propagate is the kernel\'s whole rectangle, footprint its non-zero weights, ignore leaves them out and rescales [default: propagate]' -r -f -a "propagate\t''
+footprint\t''
+ignore\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dtype -d 'Working and output type: auto keeps float64 and makes all else float32 [default: auto]' -r -f -a "auto\t''
+f32\t''
+f64\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l algorithm -d 'How to compute [default: auto, chosen from shape, type and kernel]' -r -f -a "auto\t''
+direct\t''
+separable\t''
+runs\t''
+fft\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l stat -d 'Statistics of the cells under a 0/1 kernel, in the order given: mean, max, min, range, std, var, sum, variety, by commas, or all' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l mean-passes -d 'Mean of the 3x3 neighbourhood, that many times in a row; takes no kernel' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exclude -d 'Centre values that --mean-passes copies instead of averaging: numbers and nan by commas, or none [default: nan]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l var -d 'Variable or dataset that holds the raster [default: the only one that can be]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dims -d 'Names of the axes that are rows and columns, such as lat,lon [default: the last two]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of input and result side by side (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l normalize -d 'Divide the weights by their sum'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l flip -d 'Flip the kernel about both axes: true convolution'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exact -d 'The order of operations of xarray-spatial: equal bits, twice the work'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l fast -d 'Sum in float32 within a kernel row; float32 rasters only, errors up to 3e-7 of the magnitudes summed'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l hotspots -d 'Hot and cold spots: Getis-Ord Gi* classes 0, +-90, +-95, +-99 %, and z-scores'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l raw -d 'Take the stored numbers: no scale and offset, no NaN for declared missing values'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

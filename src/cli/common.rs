@@ -1,0 +1,139 @@
+//! Flags that commands share, each defined once so that it means the same everywhere.
+
+use crate::backend::Request;
+use crate::error::{Error, Result};
+use crate::report::progress::Display;
+use crate::units::parse_bytes;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args};
+use std::path::PathBuf;
+
+/// Where a command's result goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputFlags {
+    /// File to write; its extension names the format
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+
+    /// Replace an existing output
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What a run may use and what it tells.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunFlags {
+    /// Where to compute: auto takes a device only where the plan expects it to win
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "NISSL_BACKEND",
+        hide_env_values = true,
+        default_value = "auto",
+        value_parser = one_of(BACKENDS)
+    )]
+    pub backend: Request,
+
+    /// Worker threads [default: the CPUs this process may use: affinity, cgroup quota,
+    /// SLURM_CPUS_PER_TASK]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "NISSL_THREADS",
+        hide_env_values = true,
+        value_parser = thread_count
+    )]
+    pub threads: Option<usize>,
+
+    /// Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 %
+    /// of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "NISSL_MEMORY",
+        hide_env_values = true,
+        value_parser = |text: &str| parse_bytes(text)
+    )]
+    pub memory: Option<u64>,
+
+    /// Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json]
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+
+    /// How to show progress on stderr: auto is a bar on a terminal and a plain line every few
+    /// seconds elsewhere
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of(DISPLAYS))]
+    pub progress: Display,
+
+    /// Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop;
+    /// nothing is written, no report either
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Tell on stderr what is found and decided; twice for details
+    #[arg(short, long, action = ArgAction::Count, overrides_with = "quiet")]
+    pub verbose: u8,
+
+    /// Only warnings and errors on stderr: no progress, no table at the end
+    #[arg(short, long, overrides_with = "verbose")]
+    pub quiet: bool,
+}
+
+const BACKENDS: [(&str, Request); 4] =
+    [("auto", Request::Auto), ("cpu", Request::Cpu), ("cuda", Request::Cuda), ("wgpu", Request::Wgpu)];
+
+const DISPLAYS: [(&str, Display); 5] = [
+    ("auto", Display::Auto),
+    ("bar", Display::Bar),
+    ("plain", Display::Plain),
+    ("json", Display::Json),
+    ("none", Display::None),
+];
+
+impl RunFlags {
+    /// The progress display, with `-q` and `-v` taken into account: log lines and a bar would
+    /// overwrite each other.
+    pub fn display(&self) -> Display {
+        match self.progress {
+            _ if self.quiet || self.dry_run => Display::None,
+            Display::Auto if self.verbose > 0 => Display::Plain,
+            other => other.settle(),
+        }
+    }
+}
+
+/// More threads than any machine has are a slip, and the system might not give them.
+const MOST_THREADS: usize = 1024;
+
+fn thread_count(text: &str) -> Result<usize> {
+    match text.trim().parse() {
+        Ok(count) if (1..=MOST_THREADS).contains(&count) => Ok(count),
+        _ => Err(Error::usage(format!("expected a whole number from 1 to {MOST_THREADS}"))),
+    }
+}
+
+/// A parser for a closed list of names; help and completions show the names.
+pub fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    table: [(&'static str, T); N],
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(table.map(|(name, _)| name));
+    names.try_map(move |typed| {
+        let found = table.iter().find(|(name, _)| *name == typed);
+        found.map(|&(_, value)| value).ok_or_else(|| format!("'{typed}' is none of the values"))
+    })
+}
+
+/// Splits a list by commas and parses each part.
+///
+/// # Errors
+/// An empty part, or what `parse` refuses.
+pub fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    text.split(',')
+        .map(|part| match part.trim() {
+            "" => Err(Error::usage("expected values separated by commas, found an empty one")),
+            part => parse(part),
+        })
+        .collect()
+}

@@ -1,0 +1,250 @@
+//! One run from options to report, the same for every command: limits, listener, plan, passes,
+//! report, table.
+
+use super::common::RunFlags;
+use super::{edge, signals};
+use crate::backend::{self, Backend, MemoryLimit, Surroundings, ThreadLimit, memory, threads};
+use crate::commands::{Context, Outcome};
+use crate::error::{Error, ExitCode, Result};
+use crate::io::atomic::{self, Beside};
+use crate::report::progress::{Display, Listener};
+use crate::report::{Ending, Host, Recorder, Report, SCHEMA, Threads, Versions, json, text};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Options bound to a command's planning.
+pub type MakePlan<P> = Box<dyn Fn(&Context) -> Result<P>>;
+
+/// What a command brings to a run.
+pub struct Job<P> {
+    /// Its name.
+    pub command: &'static str,
+    /// What its progress counts.
+    pub unit: &'static str,
+    /// What its stages count.
+    pub item: &'static str,
+    /// Command line as typed.
+    pub argv: Vec<OsString>,
+    /// Files it reads.
+    pub inputs: Vec<PathBuf>,
+    /// Files it writes; the report lies beside the first.
+    pub outputs: Vec<PathBuf>,
+    /// Replace existing files.
+    pub force: bool,
+    /// Makes the plan.
+    pub plan: MakePlan<P>,
+    /// What the plan warns about.
+    pub warnings: fn(&P) -> &[String],
+    /// Runs the plan.
+    pub run: fn(&P, &Context) -> Result<Outcome>,
+}
+
+/// What a run was granted.
+struct Grant {
+    around: Surroundings,
+    backend: Backend,
+    threads: ThreadLimit,
+    memory: MemoryLimit,
+}
+
+/// Where the report goes.
+enum ReportTo {
+    Stdout,
+    File(PathBuf),
+}
+
+/// Plans and runs `job` as `flags` ask.
+///
+/// # Errors
+/// Whatever stops the plan or the run; a report asked for by name is written all the same.
+pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode> {
+    if flags.verbose > 0 {
+        log_to_stderr(flags.verbose);
+    }
+    let report_to = report_target(job, flags)?;
+    let recorder = Arc::new(Recorder::new());
+    let grant = grant(flags, &recorder)?;
+    let listener = Listener::start(flags.display(), job.unit, Arc::clone(&recorder));
+    signals::stop_on_signals(Arc::clone(&recorder));
+    let context = Context {
+        level: grant.backend.level,
+        threads: grant.threads.count,
+        memory: grant.memory.bytes,
+        force: job.force,
+        recorder: &recorder,
+    };
+    let plan = (job.plan)(&context).map_err(|e| unless_stopped(e, &recorder))?;
+    for warning in (job.warnings)(&plan) {
+        recorder.warn(warning.clone());
+    }
+    if flags.dry_run {
+        listener.finish();
+        edge::print(plan.to_string().as_bytes())?;
+        return Ok(ExitCode::Done);
+    }
+    let result = (job.run)(&plan, &context).map_err(|e| unless_stopped(e, &recorder));
+    listener.finish();
+    let report = report(job, &plan, grant, &recorder, &result)?;
+    match result {
+        Ok(_) => {
+            deliver(&report, &report_to)?;
+            if !flags.quiet && flags.progress != Display::Json {
+                // A closed stderr is no reason to fail a finished run.
+                let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());
+            }
+            Ok(ExitCode::Done)
+        }
+        // Beside an output that does not exist nobody would look for a report.
+        Err(error) => {
+            if flags.report.is_some() {
+                deliver(&report, &report_to)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// After a signal every error is but its echo.
+fn unless_stopped(error: Error, recorder: &Recorder) -> Error {
+    if recorder.is_cancelled() { Error::Interrupted } else { error }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = if verbose > 1 { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).without_time().with_target(false);
+    // Set twice only when a test calls twice in one process.
+    let _ = subscriber.with_ansi(false).with_writer(std::io::stderr).try_init();
+}
+
+fn grant(flags: &RunFlags, recorder: &Recorder) -> Result<Grant> {
+    let around = Surroundings::of_this_process();
+    let backend = backend::resolve(flags.backend)?;
+    let allowed = threads::allowed(&around);
+    let threads = match flags.threads {
+        Some(count) => {
+            if count > allowed.count {
+                recorder.warn(format!(
+                    "--threads {count}: only {} CPU(s) may be used here ({}); more threads merely share them",
+                    allowed.count, allowed.why
+                ));
+            }
+            ThreadLimit { count, why: "--threads".into() }
+        }
+        None => allowed,
+    };
+    let memory = match flags.memory {
+        Some(bytes) => MemoryLimit { bytes, why: "--memory".into() },
+        None => memory::allowed(&around),
+    };
+    tracing::info!("backend {} ({}): {}", backend.name, backend.level.name(), backend.why);
+    tracing::info!("threads {}: {}", threads.count, threads.why);
+    tracing::info!("memory {}: {}", crate::units::format_bytes(memory.bytes), memory.why);
+    Ok(Grant { around, backend, threads, memory })
+}
+
+/// Settles where the report goes, before any work.
+fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
+    let path = match &flags.report {
+        Some(path) if path.as_os_str() == "-" => return Ok(ReportTo::Stdout),
+        Some(path) => path.clone(),
+        None => beside(job.outputs.first().map_or(Path::new("nissl"), PathBuf::as_path)),
+    };
+    if let Some(taken) = job.inputs.iter().chain(&job.outputs).find(|p| atomic::same_file(p, &path)) {
+        let message =
+            format!("--report {}: is also {}; give another --report", path.display(), taken.display());
+        return Err(Error::usage(message));
+    }
+    // An old report beside a new output is stale; one named by hand may be any file of the user's.
+    if flags.report.is_some() {
+        if !job.force && path.is_file() {
+            return Err(Error::OutputExists(path));
+        }
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::metadata(folder).map_err(Error::io(folder, "write the report into"))?;
+    }
+    if path.is_dir() {
+        return Err(Error::usage(format!("--report {}: is a folder, expected a file", path.display())));
+    }
+    Ok(ReportTo::File(path))
+}
+
+/// `OUT.report.json` for `OUT`.
+fn beside(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".report.json");
+    name.into()
+}
+
+fn report<P: Serialize>(
+    job: &Job<P>,
+    plan: &P,
+    grant: Grant,
+    recorder: &Recorder,
+    result: &Result<Outcome>,
+) -> Result<Report> {
+    let to_json = |e: serde_json::Error| Error::Failed(format!("cannot write the report: {e}"));
+    let (inputs, ending) = match result {
+        Ok(outcome) => (serde_json::to_value(&outcome.inputs).map_err(to_json)?, done(outcome)),
+        Err(error) => (serde_json::Value::Array(Vec::new()), failed(error)),
+    };
+    Ok(Report {
+        schema: SCHEMA,
+        versions: Versions::of_this_build(),
+        command: job.command.into(),
+        argv: job.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        directory: std::env::current_dir().unwrap_or_default(),
+        plan: serde_json::to_value(plan).map_err(to_json)?,
+        inputs,
+        host: Host::look(&grant.around),
+        backend: grant.backend,
+        threads: Threads { limit: grant.threads, worked: recorder.workers() },
+        memory: grant.memory,
+        peak_rss: memory::peak_rss(&grant.around),
+        wall_s: recorder.elapsed_s(),
+        cpu_s: recorder.cpu_s(),
+        stages: recorder.stages().into_iter().map(Into::into).collect(),
+        warnings: recorder.warnings(),
+        outcome: ending,
+    })
+}
+
+fn done(outcome: &Outcome) -> Ending {
+    Ending {
+        status: "done",
+        exit_code: ExitCode::Done as u8,
+        error: None,
+        outputs: outcome.outputs.clone(),
+        counts: outcome.counts.clone(),
+    }
+}
+
+fn failed(error: &Error) -> Ending {
+    Ending {
+        status: "failed",
+        exit_code: error.exit_code() as u8,
+        error: Some(error.to_string()),
+        outputs: Vec::new(),
+        counts: serde_json::Map::new(),
+    }
+}
+
+fn deliver(report: &Report, to: &ReportTo) -> Result<()> {
+    let text = json::render(report)?;
+    match to {
+        ReportTo::Stdout => edge::print(text.as_bytes()),
+        // A device or pipe (/dev/null, a FIFO) is written to; a rename would put a file in its place.
+        ReportTo::File(path) if path.exists() && !path.is_file() => {
+            let file = std::fs::OpenOptions::new().write(true).open(path);
+            file.and_then(|mut f| f.write_all(text.as_bytes())).map_err(Error::io(path, "write"))
+        }
+        ReportTo::File(path) => {
+            let mut file = Beside::create(path)?;
+            file.file().write_all(text.as_bytes()).map_err(Error::io(path, "write"))?;
+            file.finish()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Runs a plan: opens the output, streams every strip through the job, finishes the file.
+//! No arithmetic here.
+
+use super::bind::{Bound, Tally};
+use super::job::Job;
+use super::picture::Picture;
+use super::plan::Plan;
+use super::results::Results;
+use super::sink::{ResultSink, StripOut};
+use super::strips::{Onlooker, Strip, Strips};
+use super::survey;
+use crate::array::{Real, WorkType};
+use crate::commands::{Context, InputFacts, Outcome};
+use crate::error::{Error, Result};
+use crate::pipeline::chunk;
+use crate::pipeline::run::{Buffers, run as stream};
+use crate::report::Work;
+use rayon::ThreadPool;
+
+/// Runs `plan`; the output appears under its name only when it is whole.
+///
+/// # Errors
+/// Input or output cannot be read or written, a chunk does not decode, the data refuse the job
+/// (hot spots of a constant raster), or the run was interrupted.
+pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.threads)
+        .build()
+        .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
+    context.recorder.expect(plan.prepared.job.passes_over_input() * plan.input.planes * plan.input.rows);
+    match plan.work_type {
+        WorkType::F32 => typed::<f32>(plan, context, &pool),
+        WorkType::F64 => typed::<f64>(plan, context, &pool),
+    }
+}
+
+fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<Outcome> {
+    let (raster, recorder) = (&plan.prepared.found.raster, context.recorder);
+    let (height, width) = (raster.height(), raster.width());
+    let chunks = || chunk::split(plan.input.planes, height as u64, plan.strips.rows);
+    let globals = match plan.prepared.job {
+        Job::Hotspots { .. } => survey::planes(plan, raster, chunks(), pool, recorder)?,
+        _ => Vec::new(),
+    };
+    let tally = Tally::default();
+    let bound = Bound::new(&plan.prepared.job, width, &globals, recorder, &tally);
+    let picture = Picture::of(plan);
+    let mut results = Results::create(plan)?;
+    {
+        let wide = wide_integers(plan, recorder);
+        let seen = |plane: u64, row: u64, rows: &[T]| {
+            if let Some(wide) = &wide {
+                wide(rows);
+            }
+            picture.take_input(plane, row, rows);
+        };
+        let onlooker: Onlooker<'_, T> = Box::new(seen);
+        let mut source = Strips::new(raster, plan.strips.halo, plan.boundary).watched_by(onlooker);
+        let (writer, targets) = results.parts();
+        let watch = |layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows);
+        let mut sink =
+            ResultSink::new(writer, targets, height as u64, &plan.output.path).watched_by(Box::new(watch));
+        let buffers = Buffers {
+            input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
+            output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
+        };
+        stream(chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
+    }
+    recorder.time("finish", || results.finish())?;
+    let mut outputs = vec![plan.output.path.clone()];
+    outputs.extend(recorder.time("plot", || picture.draw(plan))?);
+    count_work(plan, context);
+    Ok(Outcome {
+        inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],
+        outputs,
+        counts: tally.into_counts(),
+    })
+}
+
+/// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).
+fn wide_integers<'a, T: Real>(
+    plan: &Plan,
+    recorder: &'a crate::report::Recorder,
+) -> Option<impl Fn(&[T]) + 'a> {
+    let decoding = plan.prepared.found.raster.decoding().dtype();
+    let narrowed = plan.work_type == WorkType::F32 && decoding.is_integer() && decoding.size() >= 4;
+    let warned = std::sync::atomic::AtomicBool::new(false);
+    narrowed.then_some(move |rows: &[T]| {
+        use std::sync::atomic::Ordering::Relaxed;
+        if !warned.load(Relaxed) && rows.iter().any(|v| v.widen().abs() >= f64::from(1 << 24)) {
+            warned.store(true, Relaxed);
+            recorder.warn(
+                "some integers reach 2^24 and lose digits in float32, as in the peer; give --dtype f64 to keep them",
+            );
+        }
+    })
+}
+
+fn count_work(plan: &Plan, context: &Context) {
+    let cost = plan.cost;
+    context
+        .recorder
+        .count("read", Work { items: cost.cells, bytes_read: cost.bytes_read, ..Work::default() });
+    context.recorder.count("compute", Work { items: cost.cells, flop: cost.flop, ..Work::default() });
+    let written = Work { items: cost.cells, bytes_written: cost.bytes_written, ..Work::default() };
+    context.recorder.count("write", written);
+}

@@ -1,0 +1,175 @@
+//! Results on their way to the file, strip by strip.
+//!
+//! A file's rows are written in order. Several statistics of one plane lie one after the other
+//! in the file (`[..., stats, y, x]`) but come side by side with every strip, so all but the
+//! first wait in unlinked spool files beside the output until their plane is complete: memory
+//! stays that of a strip.
+
+use crate::array::Real;
+use crate::error::{Error, Result};
+use crate::io::{DatasetId, Writer};
+use crate::pipeline::{Chunk, Sink};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Results of one strip.
+#[derive(Debug)]
+pub struct StripOut<T> {
+    /// One layer per statistic (one in all for a convolution), each `[row, column]`.
+    pub layers: Vec<Vec<T>>,
+    /// Hot spot classes `[row, column]`; empty for the other jobs.
+    pub classes: Vec<i8>,
+}
+
+impl<T> StripOut<T> {
+    /// Room for `layers` layers, not yet of any size.
+    pub fn empty(layers: usize) -> Self {
+        StripOut { layers: (0..layers).map(|_| Vec::new()).collect(), classes: Vec::new() }
+    }
+}
+
+/// Told of every result row once, in order: `(layer, plane, first row, rows)`.
+pub type ResultOnlooker<'a, T> = Box<dyn FnMut(usize, u64, u64, &[T]) + Send + 'a>;
+
+/// Where results go.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets {
+    /// Dataset of the layers; none when only the classes are kept (NPY of hot spots).
+    pub layers: Option<DatasetId>,
+    /// Dataset of the hot spot classes.
+    pub classes: Option<DatasetId>,
+}
+
+/// Writes strips in order.
+pub struct ResultSink<'a, T> {
+    writer: &'a mut dyn Writer,
+    targets: Targets,
+    /// Rows of a plane: its last strip ends here.
+    height: u64,
+    spools: Vec<Spool>,
+    beside: PathBuf,
+    bytes: Vec<u8>,
+    onlooker: Option<ResultOnlooker<'a, T>>,
+    written: u64,
+}
+
+impl<'a, T: Real> ResultSink<'a, T> {
+    /// A sink into datasets of `writer`; spool files, if any, lie beside `output`.
+    pub fn new(writer: &'a mut dyn Writer, targets: Targets, height: u64, output: &Path) -> Self {
+        ResultSink {
+            writer,
+            targets,
+            height,
+            spools: Vec::new(),
+            beside: output.to_owned(),
+            bytes: Vec::new(),
+            onlooker: None,
+            written: 0,
+        }
+    }
+
+    /// Shows every result row to `onlooker`.
+    pub fn watched_by(mut self, onlooker: ResultOnlooker<'a, T>) -> Self {
+        self.onlooker = Some(onlooker);
+        self
+    }
+
+    /// Bytes handed to the writer so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn write_layers(&mut self, chunk: &Chunk, id: DatasetId, layers: &[Vec<T>]) -> Result<()> {
+        for (index, layer) in layers.iter().enumerate() {
+            self.bytes.clear();
+            T::push_le(layer, &mut self.bytes);
+            match index.checked_sub(1) {
+                None => self.writer.append(id, &self.bytes)?,
+                Some(spool) => {
+                    if self.spools.len() <= spool {
+                        self.spools.push(Spool::beside(&self.beside)?);
+                    }
+                    self.spools[spool].push(&self.bytes)?;
+                }
+            }
+            self.written += self.bytes.len() as u64;
+        }
+        if chunk.end == self.height {
+            for spool in &mut self.spools {
+                spool.drain(&mut self.bytes, &mut |bytes| self.writer.append(id, bytes))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> Sink for ResultSink<'_, T> {
+    type Buffer = StripOut<T>;
+
+    fn write(&mut self, chunk: &Chunk, out: &StripOut<T>) -> Result<()> {
+        if let Some(onlooker) = &mut self.onlooker {
+            for (index, layer) in out.layers.iter().enumerate() {
+                onlooker(index, chunk.plane, chunk.start, layer);
+            }
+        }
+        if let Some(id) = self.targets.layers {
+            self.write_layers(chunk, id, &out.layers)?;
+        }
+        if let Some(id) = self.targets.classes {
+            self.bytes.clear();
+            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
+            self.writer.append(id, &self.bytes)?;
+            self.written += self.bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+/// A temporary file without a name: gone with the process, however it ends.
+struct Spool {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl Spool {
+    fn beside(output: &Path) -> Result<Self> {
+        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let path = (0..1000)
+            .map(|n| folder.join(format!(".{name}.nissl-{}-{n}.spool", std::process::id())))
+            .find(|path| !path.exists())
+            .ok_or_else(|| Error::Failed(format!("{}: no free name for a spool file", folder.display())))?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(Error::io(&path, "create"))?;
+        std::fs::remove_file(&path).map_err(Error::io(&path, "unlink"))?;
+        Ok(Spool { file, path, length: 0 })
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io(&self.path, "write"))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Hands everything to `take` in pieces no larger than `buffer` already was, and starts anew.
+    fn drain(&mut self, buffer: &mut Vec<u8>, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let piece = buffer.len().max(1 << 16) as u64;
+        self.file.seek(SeekFrom::Start(0)).map_err(Error::io(&self.path, "rewind"))?;
+        while self.length > 0 {
+            let length = piece.min(self.length);
+            buffer.resize(length as usize, 0);
+            self.file.read_exact(buffer).map_err(Error::io(&self.path, "read"))?;
+            take(buffer)?;
+            self.length -= length;
+        }
+        self.file.set_len(0).map_err(Error::io(&self.path, "empty"))?;
+        self.file.seek(SeekFrom::Start(0)).map_err(Error::io(&self.path, "rewind"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! HDF5 writer: groups, streamed datasets, text, attributes of every kind, dimension scales.
+//!
+//! `rust-hdf5` lays out the file; chunks are gathered, shuffled and deflated here, in parallel on
+//! the rayon pool the caller is in, and handed to it ready made. Rows arrive in C order, axes slowest first.
+//! Beside what a caller appends, one band of rows per dataset is held (at most `bands::MOST`
+//! bytes, compressed another time), whatever the dataset's size. The file holds no time stamps.
+//! Nothing valid exists before [`Writer::finish`]: the header is written on close, under a
+//! temporary name. Spec: stack.md 1, convolve.md 7.3.
+
+mod attributes;
+mod bands;
+mod pack;
+mod scalar_text;
+
+use crate::array::Dtype;
+use crate::error::{Error, Result};
+use crate::io::atomic::Beside;
+use crate::io::npy::Progress;
+use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
+use bands::Bands;
+use rust_hdf5::dataset::FillTime;
+use rust_hdf5::format::messages::datatype::EnumMember;
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group, Hdf5Error};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Writer of one HDF5 file; netCDF-4 is this with the conventions of its caller.
+pub struct Hdf5Writer {
+    path: PathBuf,
+    datasets: BTreeMap<String, Arc<H5Dataset>>,
+    groups: BTreeMap<String, Arc<H5Group>>,
+    growing: Vec<Growing>,
+    file: Option<H5File>,
+    beside: Option<Beside>,
+    /// Datasets whose `NAME` the caller set, and those that are scales already.
+    named: BTreeSet<String>,
+    scales: BTreeSet<String>,
+    scalar_texts: Vec<String>,
+}
+
+/// A dataset whose rows are still coming.
+struct Growing {
+    dataset: Arc<H5Dataset>,
+    progress: Progress,
+    bands: Bands,
+}
+
+/// The path with one leading slash and none behind.
+fn rooted(path: &str) -> String {
+    format!("/{}", path.trim_matches('/'))
+}
+
+fn parent_and_name(path: &str) -> (&str, &str) {
+    match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((parent, name)) => (parent, name),
+        None => ("/", path),
+    }
+}
+
+/// An error of the library as ours, with the file named and the system's own reason where it has one.
+fn failed(path: &Path) -> impl Fn(Hdf5Error) -> Error {
+    let path = path.to_owned();
+    move |error| {
+        let text = one_line(&error.to_string());
+        // The library's errors have no source; the system's number stands in their text only.
+        let code = text.split("(os error ").nth(1).and_then(|rest| rest.split(')').next()?.parse().ok());
+        match code {
+            Some(code) => Error::io(&path, "write")(std::io::Error::from_raw_os_error(code)),
+            None => Error::Failed(format!("{}: cannot write: {text}", path.display())),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text for the file: as it is where it is UTF-8, otherwise byte by byte as Latin-1, which is
+/// what old netCDF writers meant.
+fn as_utf8(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|&b| char::from(b)).collect(),
+    }
+}
+
+/// How the file describes a number.
+fn number_type(dtype: Dtype) -> DatatypeMessage {
+    match dtype {
+        Dtype::I8 => DatatypeMessage::i8_type(),
+        Dtype::I16 => DatatypeMessage::i16_type(),
+        Dtype::I32 => DatatypeMessage::i32_type(),
+        Dtype::I64 => DatatypeMessage::i64_type(),
+        Dtype::U8 => DatatypeMessage::u8_type(),
+        Dtype::U16 => DatatypeMessage::u16_type(),
+        Dtype::U32 => DatatypeMessage::u32_type(),
+        Dtype::U64 => DatatypeMessage::u64_type(),
+        Dtype::F16 => DatatypeMessage::f16_type(),
+        Dtype::F32 => DatatypeMessage::f32_type(),
+        Dtype::F64 => DatatypeMessage::f64_type(),
+    }
+}
+
+/// h5py's truth value: an enumeration over signed bytes.
+fn truth_type() -> DatatypeMessage {
+    let member = |name: &str, value| EnumMember { name: name.to_owned(), value: vec![value] };
+    DatatypeMessage::Enum {
+        base: Box::new(DatatypeMessage::i8_type()),
+        members: vec![member("FALSE", 0), member("TRUE", 1)],
+    }
+}
+
+impl Hdf5Writer {
+    /// Makes the temporary file beside `path`.
+    ///
+    /// # Errors
+    /// The folder is missing or not writable.
+    pub fn create(path: &Path) -> Result<Self> {
+        let beside = Beside::create(path)?;
+        // Locks would only fail here: nobody else knows the temporary name, and some cluster
+        // file systems have none.
+        let file = H5File::options().no_locking().create(beside.temporary()).map_err(failed(path))?;
+        let groups = BTreeMap::from([("/".to_owned(), Arc::new(file.root_group()))]);
+        Ok(Hdf5Writer {
+            path: path.to_owned(),
+            datasets: BTreeMap::new(),
+            groups,
+            growing: Vec::new(),
+            file: Some(file),
+            beside: Some(beside),
+            named: BTreeSet::new(),
+            scales: BTreeSet::new(),
+            scalar_texts: Vec::new(),
+        })
+    }
+
+    /// Makes a dataset of truth values as h5py has them; `spec.dtype` must be [`Dtype::I8`], the
+    /// appended bytes 0 or 1.
+    ///
+    /// # Errors
+    /// As [`Writer::create`], and any other element type.
+    pub fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        if spec.dtype != Dtype::I8 {
+            let place = self.place(&spec.path);
+            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
+        }
+        self.create_typed(spec, truth_type())
+    }
+
+    /// Makes a 1-D dataset of references to the objects at `targets`, which exist already.
+    ///
+    /// # Errors
+    /// The path is taken or a target is missing.
+    pub fn create_references(&mut self, path: &str, targets: &[&str]) -> Result<()> {
+        let (path, group) = self.vacant(path)?;
+        let name = parent_and_name(&path).1;
+        let build = group.new_dataset::<u64>().object_references().shape([targets.len()]);
+        let dataset = build.create(name).map_err(failed(&self.path))?;
+        dataset.write_object_references(targets).map_err(failed(&self.path))?;
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
+    fn place(&self, path: &str) -> String {
+        format!("{}:{}", self.path.display(), rooted(path))
+    }
+
+    /// The rooted path of a dataset to be, and its group, made where missing.
+    fn vacant(&mut self, path: &str) -> Result<(String, Arc<H5Group>)> {
+        let path = rooted(path);
+        let (parent, name) = parent_and_name(&path);
+        if name.is_empty() || self.datasets.contains_key(&path) || self.groups.contains_key(&path) {
+            return Err(Error::Failed(format!("{}: made twice", self.place(&path))));
+        }
+        let group = self.group(parent)?;
+        Ok((path, group))
+    }
+
+    /// The group at a rooted path, made with its parents where missing.
+    fn group(&mut self, path: &str) -> Result<Arc<H5Group>> {
+        if let Some(group) = self.groups.get(path) {
+            return Ok(group.clone());
+        }
+        if self.datasets.contains_key(path) {
+            return Err(Error::Failed(format!("{}: is a dataset, not a group", self.place(path))));
+        }
+        let (parent, name) = parent_and_name(path);
+        let group = Arc::new(self.group(parent)?.create_group(name).map_err(failed(&self.path))?);
+        self.groups.insert(path.to_owned(), group.clone());
+        Ok(group)
+    }
+
+    fn create_typed(&mut self, spec: &DatasetSpec, datatype: DatatypeMessage) -> Result<DatasetId> {
+        let progress = Progress::new(self.place(&spec.path), spec)?;
+        let element = spec.dtype.size();
+        if spec.fill.as_ref().is_some_and(|fill| fill.len() != element) {
+            return Err(Error::data(
+                self.place(&spec.path),
+                "a fill value of another size",
+                format!("{element} bytes"),
+                "",
+            ));
+        }
+        let bands = Bands::new(spec)
+            .map_err(|(found, expected)| Error::data(self.place(&spec.path), found, expected, ""))?;
+        let (path, group) = self.vacant(&spec.path)?;
+        let shape: Vec<usize> = spec.shape.iter().map(|&n| n as usize).collect();
+        let mut build = group.new_dataset::<u8>().datatype(datatype).shape(&shape);
+        match bands.chunks() {
+            Some(chunks) => build = build.chunk(chunks),
+            // Every cell will be written; filling the whole space first would write it twice.
+            None => build = build.fill_time(FillTime::Never),
+        }
+        if let Some(level) = bands.deflate() {
+            build = if bands.shuffle() { build.shuffle_deflate(level) } else { build.deflate(level) };
+        }
+        if let Some(fill) = &spec.fill {
+            build = build.fill_value_bytes(fill);
+        }
+        let dataset = Arc::new(build.create(parent_and_name(&path).1).map_err(failed(&self.path))?);
+        self.growing.push(Growing { dataset: dataset.clone(), progress, bands });
+        self.datasets.insert(path, dataset);
+        Ok(DatasetId(self.growing.len() - 1))
+    }
+
+    fn dataset(&self, path: &str) -> Result<&H5Dataset> {
+        let path = rooted(path);
+        self.datasets
+            .get(&path)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| Error::Failed(format!("{}: no such dataset was made", self.place(&path))))
+    }
+
+    /// Makes `scale` a dimension scale, once; its `NAME` is the caller's or its own.
+    fn make_scale(&mut self, scale: &str) -> Result<()> {
+        if self.scales.contains(scale) {
+            return Ok(());
+        }
+        let name = (!self.named.contains(scale)).then(|| parent_and_name(scale).1);
+        self.dataset(scale)?.set_scale(name).map_err(failed(&self.path))?;
+        self.scales.insert(scale.to_owned());
+        Ok(())
+    }
+
+    /// Text of two and more axes, or none at all, as fixed-length strings.
+    fn fixed_text(
+        &self,
+        group: &H5Group,
+        name: &str,
+        shape: &[usize],
+        texts: &[String],
+    ) -> Result<H5Dataset> {
+        let size = texts.iter().map(String::len).max().unwrap_or(0) + 1;
+        let mut bytes = Vec::with_capacity(size * texts.len());
+        for text in texts {
+            bytes.extend(text.as_bytes());
+            bytes.resize(bytes.len() + size - text.len(), 0);
+        }
+        let charset = u8::from(!texts.iter().all(|text| text.is_ascii()));
+        let datatype = DatatypeMessage::FixedString { size: size as u32, padding: 0, charset };
+        let dataset = group
+            .new_dataset::<u8>()
+            .datatype(datatype)
+            .shape(shape)
+            .create(name)
+            .map_err(failed(&self.path))?;
+        if !bytes.is_empty() {
+            dataset.write_raw_bytes(&bytes).map_err(failed(&self.path))?;
+        }
+        Ok(dataset)
+    }
+}
+
+impl Drop for Hdf5Writer {
+    fn drop(&mut self) {
+        // Left to itself the library would complete the abandoned file, sync it, and complain on
+        // stderr where it cannot.
+        if let Some(file) = self.file.take() {
+            let _ = file.close_no_sync();
+        }
+    }
+}
+
+impl Writer for Hdf5Writer {
+    fn create(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        self.create_typed(spec, number_type(spec.dtype))
+    }
+
+    fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()> {
+        let Some(growing) = self.growing.get_mut(id.0) else {
+            return Err(Error::Failed(format!("{}: no dataset of number {}", self.path.display(), id.0)));
+        };
+        growing.progress.add(bytes.len())?;
+        growing.bands.append(&growing.dataset, bytes).map_err(failed(&self.path))
+    }
+
+    fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()> {
+        if shape.iter().product::<u64>() != values.len() as u64 {
+            let expected = format!("those of shape {shape:?}");
+            return Err(Error::data(self.place(path), format!("{} texts", values.len()), expected, ""));
+        }
+        let (path, group) = self.vacant(path)?;
+        let name = parent_and_name(&path).1;
+        let texts: Vec<String> = values.iter().map(|value| as_utf8(value)).collect();
+        let dataset = if shape.len() > 1 || texts.is_empty() {
+            let shape: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+            self.fixed_text(&group, name, &shape, &texts)?
+        } else {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            if shape.is_empty() {
+                self.scalar_texts.push(path.clone());
+            }
+            group.write_vlen_strings(name, &texts).map_err(failed(&self.path))?
+        };
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
+    fn create_group(&mut self, path: &str) -> Result<()> {
+        self.group(&rooted(path)).map(drop)
+    }
+
+    fn set_attribute(&mut self, path: &str, attribute: &Attribute) -> Result<()> {
+        let path = rooted(path);
+        let place = format!("{}@{}", self.place(&path), attribute.name);
+        if attribute.name == "NAME" && matches!(attribute.value, AttributeValue::Text(_)) {
+            self.named.insert(path.clone());
+        }
+        let node = match (self.datasets.get(&path), self.groups.get(&path)) {
+            (Some(dataset), _) => attributes::Node::Dataset(dataset),
+            (None, Some(group)) => attributes::Node::Group(group),
+            (None, None) => {
+                return Err(Error::Failed(format!("{place}: no such group or dataset was made")));
+            }
+        };
+        attributes::set(&node, attribute, &place, &failed(&self.path))
+    }
+
+    fn attach_scale(&mut self, dataset: &str, axis: usize, scale: &str) -> Result<()> {
+        let scale = rooted(scale);
+        self.make_scale(&scale)?;
+        self.dataset(dataset)?.attach_scale(axis, self.dataset(&scale)?).map_err(failed(&self.path))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.growing.iter().try_for_each(|growing| growing.progress.check_complete())?;
+        // Handles keep the file open after it is closed.
+        self.growing.clear();
+        self.datasets.clear();
+        self.groups.clear();
+        let (Some(file), Some(beside)) = (self.file.take(), self.beside.take()) else { return Ok(()) };
+        // The rename below syncs; once is enough.
+        file.close_no_sync().map_err(failed(&self.path))?;
+        scalar_text::make_scalar(beside.temporary(), &self.scalar_texts)
+            .map_err(|e| Error::Failed(format!("{}: cannot write: {e}", self.path.display())))?;
+        beside.finish()
+    }
+}

@@ -1,0 +1,319 @@
+//! From appended bytes to chunks: rows are gathered into bands, bands cut into chunks.
+//!
+//! A band is a run of whole rows along one axis (the first, unless the chunks are flat there or
+//! the rows are huge), as high as one chunk; it is contiguous in the C-order stream. All its
+//! chunks are compressed at once, in parallel, and written in order, so equal data give equal files.
+//! A contiguous dataset is cut the same way, without chunks.
+
+use super::pack::pack;
+use crate::io::DatasetSpec;
+use rayon::prelude::*;
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5Type, Hdf5Error};
+
+/// Most bytes a band may have: a chunk shape that would need more is made flatter.
+pub(super) const MOST: u64 = 32 << 20;
+/// Bytes of a chunk where the caller asks for compression and leaves the shape to us.
+const CHUNK: u64 = 512 << 10;
+/// Edge of such a chunk along the last two axes.
+const EDGE: u64 = 256;
+
+/// One dataset's way into the file.
+pub(super) struct Bands {
+    shape: Vec<usize>,
+    /// Chunk shape, or the shape of a band for contiguous storage.
+    tile: Vec<usize>,
+    chunked: bool,
+    deflate: Option<u32>,
+    element: usize,
+    /// The axis along which bands follow each other; the tile is 1 on all before it.
+    axis: usize,
+    /// Elements already in the file.
+    done: usize,
+    gathered: Vec<u8>,
+}
+
+impl Bands {
+    /// Decides on chunks and bands; found and expected where the chunk shape does not fit.
+    pub(super) fn new(spec: &DatasetSpec) -> Result<Self, (String, String)> {
+        let element = spec.dtype.size();
+        let empty = spec.shape.is_empty() || spec.shape.contains(&0);
+        // Nothing to cut: scalars and empty arrays stay contiguous.
+        let chunked = !empty && (spec.chunks.is_some() || spec.deflate.is_some());
+        let mut tile = match &spec.chunks {
+            Some(chunks) if chunked => {
+                if chunks.len() != spec.shape.len() || chunks.contains(&0) {
+                    return Err((
+                        format!("chunks {chunks:?}"),
+                        format!("lengths for the axes {:?}", spec.shape),
+                    ));
+                }
+                chunks.iter().zip(&spec.shape).map(|(&chunk, &length)| chunk.min(length)).collect()
+            }
+            _ if chunked => usual_chunks(&spec.shape, element as u64),
+            _ => spec.shape.clone(),
+        };
+        let axis = flatten(&mut tile, &spec.shape, element as u64);
+        Ok(Bands {
+            shape: spec.shape.iter().map(|&n| n as usize).collect(),
+            tile: tile.iter().map(|&n| n as usize).collect(),
+            chunked,
+            deflate: spec.deflate.filter(|_| chunked).map(|level| level.clamp(1, 9)),
+            element,
+            axis,
+            done: 0,
+            gathered: Vec::new(),
+        })
+    }
+
+    /// Chunk shape, where there are chunks.
+    pub(super) fn chunks(&self) -> Option<&[usize]> {
+        self.chunked.then_some(&self.tile)
+    }
+
+    /// Compression level, where there is compression.
+    pub(super) fn deflate(&self) -> Option<u32> {
+        self.deflate
+    }
+
+    /// Single bytes have nothing to shuffle.
+    pub(super) fn shuffle(&self) -> bool {
+        self.element > 1
+    }
+
+    /// Takes the next bytes of the stream, whose total the caller has checked.
+    pub(super) fn append(&mut self, dataset: &H5Dataset, mut bytes: &[u8]) -> Result<(), Hdf5Error> {
+        while !bytes.is_empty() {
+            let wanted = self.band_bytes();
+            if self.gathered.is_empty() && bytes.len() >= wanted {
+                let (band, rest) = bytes.split_at(wanted);
+                self.write(dataset, band)?;
+                bytes = rest;
+                continue;
+            }
+            let (part, rest) = bytes.split_at(bytes.len().min(wanted - self.gathered.len()));
+            self.gathered.reserve_exact(wanted - self.gathered.len());
+            self.gathered.extend_from_slice(part);
+            bytes = rest;
+            if self.gathered.len() == wanted {
+                let band = std::mem::take(&mut self.gathered);
+                self.write(dataset, &band)?;
+                self.gathered = band;
+                self.gathered.clear();
+            }
+        }
+        if self.done == self.shape.iter().product::<usize>() {
+            self.gathered = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Elements behind one index of the band axis.
+    fn row(&self) -> usize {
+        self.shape.iter().skip(self.axis + 1).product()
+    }
+
+    /// First index and extent of the next band on every axis.
+    fn next(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut start = vec![0; self.shape.len()];
+        let mut extent = self.shape.clone();
+        let mut rest = self.done / self.row().max(1);
+        for axis in (0..self.shape.len().min(self.axis + 1)).rev() {
+            let length = self.shape[axis].max(1);
+            start[axis] = rest % length;
+            rest /= length;
+            extent[axis] = self.tile[axis].min(self.shape[axis] - start[axis]);
+        }
+        (start, extent)
+    }
+
+    fn band_bytes(&self) -> usize {
+        self.next().1.iter().product::<usize>() * self.element
+    }
+
+    fn write(&mut self, dataset: &H5Dataset, band: &[u8]) -> Result<(), Hdf5Error> {
+        let (start, extent) = self.next();
+        if self.chunked {
+            self.write_chunks(dataset, band, &start, &extent)?;
+        } else if self.shape.is_empty() {
+            dataset.write_raw_bytes(band)?;
+        } else {
+            match self.element {
+                1 => write_slice::<1>(dataset, band, &start, &extent)?,
+                2 => write_slice::<2>(dataset, band, &start, &extent)?,
+                4 => write_slice::<4>(dataset, band, &start, &extent)?,
+                _ => write_slice::<8>(dataset, band, &start, &extent)?,
+            }
+        }
+        self.done += band.len() / self.element;
+        Ok(())
+    }
+
+    fn write_chunks(
+        &self,
+        dataset: &H5Dataset,
+        band: &[u8],
+        start: &[usize],
+        extent: &[usize],
+    ) -> Result<(), Hdf5Error> {
+        let first: Vec<usize> = start.iter().zip(&self.tile).map(|(s, t)| s / t).collect();
+        let grid: Vec<usize> = extent.iter().zip(&self.tile).map(|(&e, &t)| e.div_ceil(t)).collect();
+        let within = |mut number: usize| {
+            let mut at = vec![0; grid.len()];
+            for axis in (0..grid.len()).rev() {
+                at[axis] = number % grid[axis];
+                number /= grid[axis];
+            }
+            at
+        };
+        let count: usize = grid.iter().product();
+        let packed: Vec<Vec<u8>> = (0..count)
+            .into_par_iter()
+            .map(|number| {
+                let chunk = self.gather(band, extent, &within(number));
+                match self.deflate {
+                    Some(level) => pack(chunk, self.element, level),
+                    None => Ok(chunk),
+                }
+            })
+            .collect::<Result<_, Hdf5Error>>()?;
+        for (number, bytes) in packed.iter().enumerate() {
+            let at: Vec<usize> = within(number).iter().zip(&first).map(|(a, f)| a + f).collect();
+            match self.deflate {
+                Some(_) => dataset.write_chunk_raw_at(&at, bytes, 0)?,
+                None => dataset.write_chunk_at(&at, bytes)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The chunk at grid position `at` of the band, zeros beyond the array's edge.
+    fn gather(&self, band: &[u8], extent: &[usize], at: &[usize]) -> Vec<u8> {
+        let axes = self.tile.len();
+        let last = axes - 1;
+        let from: Vec<usize> = at.iter().zip(&self.tile).map(|(a, t)| a * t).collect();
+        let count: Vec<usize> =
+            (0..axes).map(|axis| self.tile[axis].min(extent[axis] - from[axis])).collect();
+        let mut chunk = vec![0; self.tile.iter().product::<usize>() * self.element];
+        let run = count[last] * self.element;
+        let rows: usize = count[..last].iter().product();
+        for number in 0..rows {
+            let (mut rest, mut source, mut target) = (number, 0, 0);
+            let (mut source_stride, mut target_stride) = (extent[last], self.tile[last]);
+            for axis in (0..last).rev() {
+                let index = rest % count[axis];
+                rest /= count[axis];
+                source += (from[axis] + index) * source_stride;
+                target += index * target_stride;
+                source_stride *= extent[axis];
+                target_stride *= self.tile[axis];
+            }
+            let source = (source + from[last]) * self.element;
+            let target = target * self.element;
+            chunk[target..target + run].copy_from_slice(&band[source..source + run]);
+        }
+        chunk
+    }
+}
+
+/// About [`CHUNK`] bytes: square-like over the last two axes, flat before them.
+fn usual_chunks(shape: &[u64], element: u64) -> Vec<u64> {
+    let mut chunks = vec![1; shape.len()];
+    let mut room = (CHUNK / element).max(1);
+    for axis in (0..shape.len()).rev() {
+        let edge = if shape.len() == 1 { room } else { EDGE.min(room) };
+        // The axis before last takes what the last one left, so that narrow arrays have full chunks.
+        let edge = if axis + 2 == shape.len() { room } else { edge };
+        chunks[axis] = shape[axis].min(edge).max(1);
+        room = (room / chunks[axis]).max(1);
+        if axis + 2 <= shape.len() {
+            break;
+        }
+    }
+    chunks
+}
+
+/// Makes a tile flatter until a band has at most [`MOST`] bytes; returns the axis of the bands.
+fn flatten(tile: &mut [u64], shape: &[u64], element: u64) -> usize {
+    let band = |tile: &[u64], axis: usize| {
+        shape[axis + 1..].iter().fold(tile[axis].saturating_mul(element), |b, &n| b.saturating_mul(n))
+    };
+    let mut axis = 0;
+    while axis < tile.len() {
+        while band(tile, axis) > MOST && tile[axis] > 1 {
+            tile[axis] = tile[axis].div_ceil(2);
+        }
+        if band(tile, axis) <= MOST || axis + 1 == tile.len() {
+            break;
+        }
+        axis += 1;
+    }
+    axis
+}
+
+/// An element as bytes in file order, whatever its type.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Raw<const N: usize>([u8; N]);
+
+impl<const N: usize> H5Type for Raw<N> {
+    fn hdf5_type() -> DatatypeMessage {
+        DatatypeMessage::Opaque { size: N as u32, tag: String::new() }
+    }
+    fn element_size() -> usize {
+        N
+    }
+}
+
+fn write_slice<const N: usize>(
+    dataset: &H5Dataset,
+    band: &[u8],
+    start: &[usize],
+    extent: &[usize],
+) -> Result<(), Hdf5Error> {
+    let elements: Vec<Raw<N>> = band.as_chunks::<N>().0.iter().map(|&bytes| Raw(bytes)).collect();
+    dataset.write_slice(start, extent, &elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::Dtype;
+
+    fn bands(shape: &[u64], chunks: Option<&[u64]>, deflate: Option<u32>) -> Bands {
+        let chunks = chunks.map(<[u64]>::to_vec);
+        let spec = DatasetSpec {
+            path: "a".into(),
+            shape: shape.to_vec(),
+            dtype: Dtype::F64,
+            chunks,
+            deflate,
+            fill: None,
+        };
+        Bands::new(&spec).unwrap()
+    }
+
+    #[test]
+    fn bands_stay_small_whatever_the_shape() {
+        for (shape, chunks) in [
+            (vec![100_000, 100_000], Some(vec![512, 512])),
+            (vec![1000, 4000, 4000], Some(vec![100, 64, 64])),
+            (vec![3, 100_000, 100_000], None),
+            (vec![1 << 40], None),
+            (vec![2, 1 << 40], Some(vec![2, 1 << 40])),
+        ] {
+            let made = bands(&shape, chunks.as_deref(), None);
+            assert!(made.band_bytes() as u64 <= MOST, "{shape:?} {:?}", made.tile);
+            assert!(made.tile[..made.axis].iter().all(|&n| n == 1), "{shape:?} {:?}", made.tile);
+        }
+        assert_eq!(bands(&[2000, 2000], Some(&[256, 200]), None).tile, [256, 200]);
+    }
+
+    #[test]
+    fn compression_without_a_chunk_shape_gets_a_usual_one() {
+        assert_eq!(bands(&[2000, 2000], None, Some(4)).tile, [256, 256]);
+        assert_eq!(bands(&[5, 2000, 2000], None, Some(4)).tile, [1, 256, 256]);
+        assert_eq!(bands(&[1 << 20, 2], None, Some(4)).tile, [32_768, 2]);
+        assert_eq!(bands(&[1 << 20], None, Some(4)).tile, [65_536]);
+        assert!(bands(&[0, 5], Some(&[1, 5]), Some(4)).chunks().is_none());
+    }
+}
