@@ -143,7 +143,7 @@ fn random_case<T: Real>(seed: u64, nan: NanRule) -> Result<(), String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_way_agrees_with_the_definition_in_f64(seed in any::<u64>()) {

@@ -4,23 +4,23 @@
 //! with its margins as float64. All results are functions of the raster and the recipe: panels
 //! and FFT tiles begin at multiples of their sizes on the raster, whatever the strip.
 
-use super::load::{Region, Sides, gather, look, view};
-use super::nonfinite::Marks;
-use super::simd::direct::{SLACK, TIGHT_COLS};
-use super::simd::fft::Planes;
-use super::simd::listed::Tap;
+use super::load::{Region, gather, look, view};
+use super::simd::direct::TIGHT_COLS;
 use super::simd::rows::{Finish, Seen, as_f64_mut, settle};
-use super::simd::runs::{OCTET, Stretch, levels};
 use super::simd::taps::TapTable;
-use super::{Method, NanRule, Recipe, Weights};
+use super::{NanRule, Recipe, Weights};
 use crate::array::Real;
 use crate::backend::CpuLevel;
-use crate::kernels::simd::AlignedF64;
 use crate::kernels::window::{Boundary, Window};
-use engine::{Engine, Piece};
+use engine::Engine;
+use piece::Piece;
+use scratch::Buffers;
+pub use scratch::Scratch;
 
 mod engine;
 mod mend;
+mod piece;
+mod scratch;
 mod tiles;
 
 /// What happened in some blocks.
@@ -55,37 +55,6 @@ pub struct Focal {
     growth: f64,
     largest: f64,
     sum: f64,
-}
-
-/// Buffers of one worker.
-#[derive(Debug)]
-pub struct Scratch {
-    /// A panel with its margins.
-    patch: AlignedF64,
-    stride: usize,
-    buffers: Buffers,
-    planes: Option<Planes>,
-    marks: Marks,
-    near: Vec<u8>,
-    taps: Vec<Tap>,
-    sides: Sides,
-}
-
-/// Where sums come together.
-#[derive(Debug)]
-struct Buffers {
-    /// Sums of a panel.
-    sums: AlignedF64,
-    sums_stride: usize,
-    /// Column sums of a few rows, in rows of `stride` elements.
-    between: AlignedF64,
-    stride: usize,
-    /// Sums over each length of run.
-    stretched: AlignedF64,
-    /// Sums of eight rows.
-    octets: AlignedF64,
-    stretches: Vec<Stretch>,
-    narrow: Vec<f32>,
 }
 
 /// A rectangle of output cells.
@@ -165,42 +134,6 @@ impl Focal {
     /// The instruction set in use.
     pub fn level(&self) -> CpuLevel {
         self.level
-    }
-
-    /// Buffers for one worker, for rasters up to `width` columns.
-    pub fn scratch(&self, width: usize) -> Scratch {
-        let (kh, kw) = (self.weights.rows, self.weights.cols);
-        let cols = self.recipe.panel_cols.min(width.max(1));
-        let rows = self.recipe.panel_rows + kh - 1;
-        let (stride, sums_stride) = (padded(cols + kw + 40), padded(cols + 32));
-        let listed = if self.recipe.nan == NanRule::Propagate { 0 } else { kh * kw };
-        let (stretched, stretches) = self.engine.stretched();
-        // Box sums serve the gate as well.
-        let stretched = stretched.max(levels(kw) * stride);
-        let planes = match self.recipe.method {
-            Method::Fft { rows, cols } => Some(Planes::new(rows, cols, padded(cols))),
-            _ => None,
-        };
-        let narrow = if self.recipe.method == Method::Fast { rows * stride + 64 } else { 0 };
-        Scratch {
-            patch: AlignedF64::zeros(rows * stride + 64 + SLACK),
-            stride,
-            buffers: Buffers {
-                sums: AlignedF64::zeros(self.recipe.panel_rows * sums_stride + 64 + SLACK),
-                sums_stride,
-                between: AlignedF64::zeros(engine::SHARED_ROWS * stride + 64),
-                stride,
-                stretched: AlignedF64::zeros(stretched),
-                octets: AlignedF64::zeros(rows / OCTET * stride),
-                stretches: Vec::with_capacity(stretches),
-                narrow: vec![0.0; narrow],
-            },
-            planes,
-            marks: Marks::new(rows, cols + kw - 1),
-            near: Vec::with_capacity(cols),
-            taps: Vec::with_capacity(listed),
-            sides: Sides::new(kw / 2),
-        }
     }
 
     /// Computes output rows `r0 .. r1` of the plane that `window` shows into `out`, `(r1 - r0)`

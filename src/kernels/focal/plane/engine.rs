@@ -1,10 +1,12 @@
 //! The sums of a clean panel, by each method.
 
+use super::piece::Piece;
 use super::tiles::FftEngine;
 use super::{Buffers, Focal, Output, Place, padded};
 use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::kernels::focal::runs::{Rectangle, RunPlan};
+use crate::kernels::focal::simd::columns::{self, GROUP, OCTET, TALL};
 use crate::kernels::focal::simd::direct::{Rounding, Rows, Source, direct, direct_tight};
 use crate::kernels::focal::simd::narrow::{NarrowTaps, narrow};
 use crate::kernels::focal::simd::rows::{Finish, deliver};
@@ -14,7 +16,7 @@ use crate::kernels::focal::{Method, Recipe, Weights};
 use crate::kernels::window::Boundary;
 
 /// Rows whose column sums are in work together.
-pub(super) const SHARED_ROWS: usize = runs::GROUP;
+pub(super) const SHARED_ROWS: usize = GROUP;
 
 /// Rows whose column products are in work together.
 const SEPARABLE_ROWS: usize = 8;
@@ -29,65 +31,6 @@ pub(super) enum Engine {
     Runs(RunTable),
     Fft(Box<FftEngine>),
     Fast(NarrowTaps),
-}
-
-/// Clean values of a panel.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
-    pub values: &'a [f64],
-    /// Elements from one row to the next.
-    pub stride: usize,
-    /// Column of the raster (or beside it) where the values begin.
-    pub first: i64,
-    /// Columns of the raster, and what lies beside them, if the values end with the raster.
-    pub sides: Option<(usize, Boundary)>,
-}
-
-/// Columns wanted of a piece: some are there, the others follow by the boundary's map.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    /// Where the columns that are there begin in the piece.
-    offset: usize,
-    /// How many there are.
-    have: usize,
-    /// Columns wanted before and after them.
-    left: usize,
-    right: usize,
-    /// Column of the raster wanted first.
-    start: i64,
-    sides: Option<(usize, Boundary)>,
-}
-
-impl Piece<'_> {
-    fn span(&self, start: i64, wanted: usize) -> Span {
-        let end = start + wanted as i64;
-        let (low, high) = match self.sides {
-            Some((width, _)) => (start.max(0), end.min(width as i64)),
-            None => (start, end),
-        };
-        let (left, right) = ((low - start) as usize, (end - high) as usize);
-        Span {
-            offset: (low - self.first) as usize,
-            have: (high - low) as usize,
-            left,
-            right,
-            start,
-            sides: self.sides,
-        }
-    }
-}
-
-impl Span {
-    /// Fills the columns that are not there from those that are.
-    fn fill(&self, line: &mut [f64]) {
-        let Some((width, boundary)) = self.sides else { return };
-        let last = self.left + self.have;
-        for at in (0..self.left).chain(last..last + self.right) {
-            let column = boundary.map(self.start + at as i64, width);
-            let from = column.and_then(|c| usize::try_from(c as i64 - self.start).ok());
-            line[at] = from.filter(|c| (self.left..last).contains(c)).map_or(0.0, |c| line[c]);
-        }
-    }
 }
 
 /// Where sums over each length of run lie, and where each run finds its own.
@@ -284,16 +227,16 @@ impl Focal {
         let start = place.col as i64 - (self.weights.cols / 2) as i64 + area.col as i64;
         let span = from.span(start, cols + area.cols - 1);
         let values = &from.values[area.row * from.stride + span.offset..];
-        if area.rows >= runs::TALL {
+        if area.rows >= TALL {
             let all = (rows + area.rows - 1, span.have);
-            runs::octets(self.level, (values, from.stride), all, (octets, stride));
+            columns::octets(self.level, (values, from.stride), all, (octets, stride));
         }
         for first in (0..rows).step_by(SHARED_ROWS) {
             let count = SHARED_ROWS.min(rows - first);
             let values = (&values[first * from.stride..], from.stride);
-            let eights = (octets.get(first / runs::OCTET * stride..).unwrap_or_default(), stride);
+            let eights = (octets.get(first / OCTET * stride..).unwrap_or_default(), stride);
             let to = (&mut between[span.left..], (stride, count, span.have));
-            runs::columns(self.level, values, eights, area.rows, to);
+            columns::columns(self.level, values, eights, area.rows, to);
             for i in 0..count {
                 let line = &mut between[i * stride..];
                 span.fill(line);

@@ -4,7 +4,7 @@
 //! error of a transform is relative to the whole tile, so a tile must show that its least cell
 //! can bear it; otherwise it is summed directly, panel by panel.
 
-use super::engine::Piece;
+use super::piece::Piece;
 use super::{Focal, Job, Output, Place};
 use crate::array::{Real, WorkType};
 use crate::backend::CpuLevel;

@@ -5,6 +5,8 @@
 // them read worse and tempt the compiler to keep them in memory.
 #![allow(clippy::needless_range_loop)]
 
+mod blocks;
+pub mod columns;
 pub mod direct;
 pub mod fft;
 pub mod listed;
@@ -13,3 +15,4 @@ pub mod rows;
 pub mod runs;
 pub mod survey;
 pub mod taps;
+mod upright;
