@@ -4,7 +4,7 @@ mod common;
 mod focal_common;
 
 use common::Array;
-use focal_common::{Plane, compare, requests, run};
+use focal_common::{Judge, Plane, requests, run};
 use nissl::array::Real;
 use nissl::backend::CpuLevel;
 use nissl::kernels::focal::{KernelType, NanRule, Weights, choose};
@@ -36,11 +36,13 @@ fn check<T: Real>(case: &serde_json::Value, worst: &mut Vec<(String, f64, String
     let mut runs = 0;
     for (mode, boundary) in MODES.into_iter().enumerate() {
         let want = &expected[mode * cells..(mode + 1) * cells];
+        let mut judge = Judge::new(&plane, &weights, boundary);
         for (name, request) in requests(NanRule::Propagate, T::WORK) {
             let Ok(recipe) = choose(&weights, plane.shape(), T::WORK, &request) else { continue };
             for level in CpuLevel::available() {
                 let (got, _) = run(&plane, &weights, recipe.clone(), level, boundary);
-                let share = compare((&got, want), &plane, (&weights, &recipe, boundary))
+                let share = judge
+                    .compare(&got, want, &recipe)
                     .unwrap_or_else(|e| panic!("{} {name} {level:?}: {e}", case["id"]));
                 runs += 1;
                 match worst.iter_mut().find(|w| w.0 == name) {

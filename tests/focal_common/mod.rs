@@ -128,60 +128,82 @@ impl TileNorms {
     }
 }
 
-/// Same pattern of NaN and infinities, values within the tier of the recipe's method; `Err`
-/// names the worst cell. Returns the largest share of the tolerance used.
-pub fn compare<T: Real>(
-    (got, expected): (&[T], &[T]),
-    plane: &Plane<T>,
-    (weights, recipe, boundary): (&Weights, &Recipe, Boundary),
-) -> Result<f64, String> {
-    let tolerance = Tolerance::new(weights, T::WORK);
-    let magnitudes = magnitudes(plane, weights, boundary);
-    let norms = match recipe.method {
-        Method::Fft { rows, cols } => {
-            Some((TileNorms::new(plane, weights, boundary, (rows, cols)), (rows * cols) as f64))
-        }
-        _ => None,
-    };
-    let valid: f64 = weights.values.iter().sum();
-    let rescale = if recipe.nan == NanRule::Ignore { 4.0 / valid.abs() } else { 1.0 };
-    let mut worst = 0.0_f64;
-    for (at, (g, e)) in got.iter().zip(expected).enumerate() {
-        let (i, j) = (at / plane.width, at % plane.width);
-        let (g, e, s) = (g.widen(), e.widen(), magnitudes[at]);
-        let allowed = match (&recipe.method, &norms) {
-            (Method::Exact, _) => 0.0,
-            (Method::Fast, _) => tolerance.narrow_rows(s, e),
-            // A norm beyond float64 means a tile that was never transformed.
-            (_, Some((norms, points))) if norms.at(i, j).is_finite() => {
-                tolerance.transformed(s, e, *points, norms.at(i, j))
+/// One plane, kernel and boundary, with what tolerances are made of: found once for many runs.
+pub struct Judge<'a, T> {
+    plane: &'a Plane<T>,
+    weights: &'a Weights,
+    boundary: Boundary,
+    magnitudes: Vec<f64>,
+    norms: Vec<((usize, usize), TileNorms)>,
+}
+
+impl<'a, T: Real> Judge<'a, T> {
+    pub fn new(plane: &'a Plane<T>, weights: &'a Weights, boundary: Boundary) -> Self {
+        let magnitudes = magnitudes(plane, weights, boundary);
+        Judge { plane, weights, boundary, magnitudes, norms: Vec::new() }
+    }
+
+    fn norms(&mut self, tile: (usize, usize)) -> &TileNorms {
+        let known = self.norms.iter().position(|n| n.0 == tile).unwrap_or_else(|| {
+            self.norms.push((tile, TileNorms::new(self.plane, self.weights, self.boundary, tile)));
+            self.norms.len() - 1
+        });
+        &self.norms[known].1
+    }
+
+    /// What the tier of the recipe's method allows at one cell.
+    fn allowed(&mut self, recipe: &Recipe, at: usize, expected: f64) -> f64 {
+        let tolerance = Tolerance::new(self.weights, T::WORK);
+        let (i, j, s) = (at / self.plane.width, at % self.plane.width, self.magnitudes[at]);
+        let allowed = match recipe.method {
+            Method::Exact => return 0.0,
+            Method::Fast => tolerance.narrow_rows(s, expected),
+            Method::Fft { rows, cols } => {
+                let norm = self.norms((rows, cols)).at(i, j);
+                // A norm beyond float64 means a tile that was never transformed.
+                match norm.is_finite() {
+                    true => tolerance.transformed(s, expected, (rows * cols) as f64, norm),
+                    false => tolerance.reordered(s, expected),
+                }
             }
-            _ => tolerance.reordered(s, e),
+            _ => tolerance.reordered(s, expected),
         };
-        let allowed = if matches!(recipe.method, Method::Exact) {
-            0.0
-        } else {
-            allowed * rescale + if recipe.nan == NanRule::Ignore { 1e-12 * e.abs() } else { 0.0 }
-        };
-        let fine = if e.is_nan() || e.is_infinite() || g.is_nan() || g.is_infinite() {
-            (e.is_nan() && g.is_nan()) || e == g
-        } else {
-            worst = worst.max(if allowed > 0.0 { (g - e).abs() / allowed } else { 0.0 });
-            (g - e).abs() <= allowed
-        };
-        if !fine {
-            return Err(format!(
-                "cell [{i}, {j}] of {} x {}: got {g:e}, expected {e:e}, allowed {allowed:e} ({}, {}x{} kernel, {boundary:?}, {:?})",
-                plane.height,
-                plane.width,
-                recipe.method.name(),
-                weights.rows,
-                weights.cols,
-                recipe.nan
-            ));
+        match recipe.nan {
+            // The quotient's own rounding, and sums of weights of cells that are partly left out.
+            NanRule::Ignore => {
+                allowed * 4.0 / self.weights.values.iter().sum::<f64>().abs() + 1e-12 * expected.abs()
+            }
+            _ => allowed,
         }
     }
-    Ok(worst)
+
+    /// Same pattern of NaN and infinities, values within the tier of the recipe's method; `Err`
+    /// names the first cell that is not. Returns the largest share of the tolerance used.
+    pub fn compare(&mut self, got: &[T], expected: &[T], recipe: &Recipe) -> Result<f64, String> {
+        let mut worst = 0.0_f64;
+        for (at, (g, e)) in got.iter().zip(expected).enumerate() {
+            let (g, e) = (g.widen(), e.widen());
+            if e == g || (e.is_nan() && g.is_nan()) {
+                continue;
+            }
+            let allowed = self.allowed(recipe, at, e);
+            if !(g.is_finite() && e.is_finite() && (g - e).abs() <= allowed) {
+                let (i, j) = (at / self.plane.width, at % self.plane.width);
+                let Weights { rows, cols, .. } = self.weights;
+                return Err(format!(
+                    "cell [{i}, {j}] of {} x {}: got {g:e}, expected {e:e}, allowed {allowed:e} \
+                     ({}, {rows}x{cols} kernel, {:?}, {:?})",
+                    self.plane.height,
+                    self.plane.width,
+                    recipe.method.name(),
+                    self.boundary,
+                    recipe.nan
+                ));
+            }
+            worst = worst.max((g - e).abs() / allowed);
+        }
+        Ok(worst)
+    }
 }
 
 /// The scalar answer.
@@ -197,12 +219,12 @@ pub fn check_all<T: Real>(
     nan: NanRule,
 ) -> Result<(), String> {
     let want = expected(plane, weights, boundary, nan);
+    let mut judge = Judge::new(plane, weights, boundary);
     for (name, request) in requests(nan, T::WORK) {
         let Ok(recipe) = choose(weights, plane.shape(), T::WORK, &request) else { continue };
         for level in CpuLevel::available() {
             let (got, _) = run(plane, weights, recipe.clone(), level, boundary);
-            compare((&got, &want), plane, (weights, &recipe, boundary))
-                .map_err(|e| format!("{name} {level:?}: {e}"))?;
+            judge.compare(&got, &want, &recipe).map_err(|e| format!("{name} {level:?}: {e}"))?;
         }
     }
     Ok(())
