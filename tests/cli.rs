@@ -389,7 +389,9 @@ fn a_signal_ends_a_run_at_once_and_leaves_nothing_behind() {
             "--progress",
             "none",
         ];
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_nissl"))
+        // A background job of a script starts its children with SIGINT ignored, which nissl honours.
+        let child = std::process::Command::new("env")
+            .args(["--default-signal=INT,TERM,USR1", env!("CARGO_BIN_EXE_nissl")])
             .args(arguments)
             .current_dir(folder.path())
             .stderr(Stdio::piped())
