@@ -1,13 +1,15 @@
 //! Times convolutions on demand: one request per line on stdin, one JSON object per line on stdout.
 //!
 //! A request is `HEIGHT WIDTH KIND ROWSxCOLS ALGORITHM TYPE THREADS LEVEL REPEATS`, as in
-//! `2000 2000 dense 15x15 auto f64 2 best 5`; KIND is dense, gauss, box or circle. A driver
-//! that speaks to several programs can so take turns, which evens out a busy machine.
+//! `2000 2000 dense 15x15 auto f64 2 best 5`; KIND is dense, gauss, box or circle. `peak LEVEL`
+//! asks for the multiply-add rate of one core instead. A driver that speaks to several programs
+//! can so take turns, which evens out a busy machine.
 
 use nissl::array::Real;
 use nissl::backend::CpuLevel;
 use nissl::commands::convolve::passes::FocalPass;
 use nissl::kernels::focal::{Algorithm, Focal, KernelType, Request, Weights, choose};
+use nissl::kernels::simd::peak::multiply_add_burst;
 use nissl::kernels::window::{Boundary, Window};
 use nissl::report::Recorder;
 use std::io::BufRead;
@@ -54,11 +56,7 @@ fn time<T: Real>(words: &[&str]) -> Option<String> {
         Ok(recipe) => recipe,
         Err(error) => return Some(serde_json::json!({ "error": error.to_string() }).to_string()),
     };
-    let level = match *words.get(7)? {
-        "baseline" => CpuLevel::Baseline,
-        "avx2" => CpuLevel::Avx2,
-        _ => CpuLevel::detect(),
-    };
+    let level = level_of(words.get(7)?);
     let mut raster = on_large_pages::<T>(height * width);
     raster.extend((0..height * width).map(|i| T::round_from(closed_form(7001, i as u64) * 2000.0 - 400.0)));
     let mut out = on_large_pages::<T>(height * width);
@@ -92,6 +90,25 @@ fn time<T: Real>(words: &[&str]) -> Option<String> {
     )
 }
 
+fn level_of(word: &str) -> CpuLevel {
+    match word {
+        "baseline" => CpuLevel::Baseline,
+        "avx2" => CpuLevel::Avx2,
+        _ => CpuLevel::detect(),
+    }
+}
+
+/// Multiply-adds of one core at a level.
+fn peak(level: &str) -> String {
+    let rates = (0..20).map(|i| {
+        let start = cpu_s();
+        let (flop, value) = multiply_add_burst(level_of(level), 2_000_000, f64::from(i));
+        std::hint::black_box(value);
+        flop as f64 / (cpu_s() - start) * 1e-9
+    });
+    serde_json::json!({ "peak_gflops_per_core": rates.fold(0.0, f64::max) }).to_string()
+}
+
 /// Room for `len` values, on large pages where the system has them: numpy asks for the same, and
 /// so its peers have it.
 #[allow(unsafe_code)] // One advice about memory that is not yet in use.
@@ -117,6 +134,8 @@ fn main() {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = match words.get(5) {
+            None if words.first() == Some(&"peak") => Some(peak(words.get(1).copied().unwrap_or_default())),
+
             Some(&"f32") => time::<f32>(&words),
             _ => time::<f64>(&words),
         };
