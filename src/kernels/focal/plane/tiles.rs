@@ -27,6 +27,10 @@ pub(super) struct FftEngine {
     /// `2 u log2(points) |k|_2 / (sum |k| / taps)`: what the least sum of magnitudes must exceed,
     /// in units of the tile's norm over tau.
     strictness: f64,
+    /// What the error of a result is at most, in units of the tile's norm.
+    error: f64,
+    /// All weights are whole numbers.
+    whole: bool,
 }
 
 impl FftEngine {
@@ -42,6 +46,8 @@ impl FftEngine {
             transform: Transform::new(level, tile, values, weights.cols),
             taps: TapTable::new(values, weights.rows, weights.cols, true),
             tile,
+            error: f64::EPSILON * points.log2() * norm * largest,
+            whole: values.iter().all(|k| k.fract() == 0.0),
             strictness: if mean > 0.0 { f64::EPSILON * points.log2() * norm / mean } else { 0.0 },
         }
     }
@@ -58,6 +64,8 @@ struct Loaded {
     /// Lower bound on the sum of magnitudes in any window; exact sums may be larger.
     least: f64,
     finite: bool,
+    /// Every exact sum is a whole number that the transform's error cannot blur.
+    whole: bool,
     /// False where the tile must be summed directly whatever the gate says.
     usable: bool,
 }
@@ -110,8 +118,9 @@ impl Focal {
             }
         };
         self.transform(engine, job);
-        self.unload((a, Side::Re, zeros_a), job);
-        self.unload((b, Side::Im, zeros_b), job);
+        let sure = engine.error * norm < 0.05;
+        self.unload((Loaded { whole: a.whole && sure, ..a }, Side::Re, zeros_a), job);
+        self.unload((Loaded { whole: b.whole && sure, ..b }, Side::Im, zeros_b), job);
     }
 
     fn alone<T: Real>(&self, tile: Loaded, side: Side, engine: &FftEngine, job: &mut Job<T>) {
@@ -165,17 +174,13 @@ impl Focal {
         let (top, left) = ((wanted.row - region.row) as usize, (wanted.col - region.col) as usize);
         let extent = Extent { stride, rows: (top, top + wanted.rows), cols: (left, left + wanted.cols) };
         blank(plane, extent, engine.tile.0);
+        let whole = engine.whole && all_whole(plane, extent);
         if !seen.finite {
             job.counts.nonfinite += 1;
             let (mean, norm, largest) = center_finite(plane, extent);
-            return Some(Loaded {
-                place,
-                mean,
-                norm,
-                least: 0.0,
-                finite: false,
-                usable: !self.may_overflow::<T>(largest),
-            });
+            let usable = !self.may_overflow::<T>(largest);
+            let whole = whole && self.stays_whole::<T>(largest, norm, engine);
+            return Some(Loaded { place, mean, norm, least: 0.0, finite: false, whole, usable });
         }
         let half = (self.weights.rows.div_ceil(2), self.weights.cols.div_ceil(2));
         let found = survey(self.level, plane, extent, half, &mut scratch.buffers.between);
@@ -184,7 +189,17 @@ impl Focal {
         let usable = !self.may_overflow::<T>(seen.max) && mean.is_finite();
         let scale = scale_for(seen.max);
         let norm = center(self.level, plane, extent, mean, scale).sqrt() / scale;
-        Some(Loaded { place, mean, norm, least: found.least, finite: true, usable })
+        let whole = whole && self.stays_whole::<T>(seen.max, norm, engine);
+        Some(Loaded { place, mean, norm, least: found.least, finite: true, whole, usable })
+    }
+
+    /// True where sums of whole numbers are exact in any order, and a transform of this norm errs by
+    /// far less than a half. What rides in the same
+    /// transform is looked at by `pair`.
+    fn stays_whole<T: Real>(&self, largest: f64, norm: f64, engine: &FftEngine) -> bool {
+        let products = !self.weights.products_in_f32(T::WORK) || largest * self.largest < 2.0_f64.powi(24);
+        let sums = largest * self.growth < 2.0_f64.powi(45);
+        products && sums && engine.error * norm < 0.05
     }
 
     /// The gate: can the least cell bear the error of a transform of this norm?
@@ -229,10 +244,19 @@ impl Focal {
     fn unload<T: Real>(&self, (tile, side, zeros): (Loaded, Side, bool), job: &mut Job<T>) {
         job.counts.fft_tiles += 1;
         let place = tile.place;
-        let finish = Finish { offset: tile.mean * self.sum, stream: true, ..self.plain() };
-        if let Some(planes) = &job.scratch.planes {
-            let plane = if side == Side::Re { &planes.re } else { &planes.im };
+        let mut finish = Finish { offset: tile.mean * self.sum, stream: true, ..self.plain() };
+        if let Some(planes) = &mut job.scratch.planes {
+            let plane = if side == Side::Re { &mut planes.re } else { &mut planes.im };
             let output: &mut Output<T> = &mut job.output;
+            if tile.whole {
+                // Adding 0 turns -0 into the 0 of an exact sum.
+                for row in plane.chunks_mut(planes.stride).take(place.rows) {
+                    row[..place.cols]
+                        .iter_mut()
+                        .for_each(|v| *v = (*v + finish.offset).round_ties_even() + 0.0);
+                }
+                finish.offset = 0.0;
+            }
             for i in 0..place.rows {
                 let row = &plane[i * planes.stride..][..place.cols];
                 deliver(self.level, row, output.row(place.row + i, place.col, place.cols), finish);
@@ -274,6 +298,12 @@ fn blank(plane: &mut [f64], e: Extent, rows: usize) {
             row.fill(0.0);
         }
     }
+}
+
+/// True where every finite value is a whole number.
+fn all_whole(plane: &[f64], e: Extent) -> bool {
+    let mut rows = plane.chunks(e.stride).take(e.rows.1).skip(e.rows.0);
+    rows.all(|row| row[e.cols.0..e.cols.1].iter().all(|v| v.fract() == 0.0 || !v.is_finite()))
 }
 
 /// Takes the mean of the finite values off, puts 0 where the others stood; returns mean, norm

@@ -1,5 +1,5 @@
 //! float32 sums within a kernel row, float64 across rows: twice the lanes at three float32
-//! roundings of the magnitude (spec convolve 8.4).
+//! roundings of the magnitude as seen (spec convolve 8.4; the guarantee is `Tolerance::narrow_rows`).
 
 use super::direct::Rows;
 use crate::backend::CpuLevel;
@@ -29,7 +29,7 @@ impl NarrowTaps {
 }
 
 /// Longest chain of float32 additions: longer ones lose more than the tolerance grants.
-const CHAIN: usize = 16;
+pub const CHAIN: usize = 16;
 
 #[derive(Clone, Copy)]
 struct Block {
