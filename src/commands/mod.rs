@@ -1,6 +1,7 @@
 //! The commands, all of one shape: [`Options`](convolve::Options) (what was asked) ->
 //! `Plan` (what will run; printed by `--dry-run`, saved in the report) -> passes -> `Outcome`.
 
+pub mod autoreject;
 pub mod convolve;
 
 use crate::backend::CpuLevel;
