@@ -8,6 +8,7 @@
 
 pub mod channels;
 pub mod fitted;
+pub mod folders;
 pub mod options;
 #[cfg(feature = "plot")]
 pub mod pictures;

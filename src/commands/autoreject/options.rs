@@ -31,7 +31,7 @@ pub enum ThresholdSearch {
 }
 
 /// Where names, types and positions come from besides the input itself.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChannelSources {
     /// BIDS `channels.tsv`: `name`, `type`, `status`.
     pub channels: Option<PathBuf>,
@@ -47,6 +47,14 @@ pub struct ChannelSources {
     pub bads: Vec<String>,
     /// What one stored unit is in SI units: 1e-6 for microvolts.
     pub unit: f64,
+}
+
+impl Default for ChannelSources {
+    fn default() -> Self {
+        let (channels, electrodes, montage, sfreq) = (None, None, None, None);
+        let (picks, bads) = (Vec::new(), Vec::new());
+        ChannelSources { channels, electrodes, montage, sfreq, picks, bads, unit: 1.0 }
+    }
 }
 
 /// Everything `autoreject` was asked.
@@ -88,4 +96,30 @@ pub struct Options {
     pub compress: Option<u32>,
     /// Go on from matching checkpoints.
     pub resume: bool,
+}
+
+impl Default for Options {
+    /// What a command line with nothing but inputs and an output asks.
+    fn default() -> Self {
+        Options {
+            inputs: Vec::new(),
+            output: PathBuf::new(),
+            method: Method::default(),
+            search: ThresholdSearch::default(),
+            n_interpolate: None,
+            consensus: None,
+            cv: None,
+            decim: 1,
+            sources: ChannelSources::default(),
+            augment: true,
+            thresholds: None,
+            apply: None,
+            reject_log: None,
+            fresh_labels: false,
+            drop_unrepaired: false,
+            seed: None,
+            compress: None,
+            resume: false,
+        }
+    }
 }
