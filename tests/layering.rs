@@ -23,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,budget,locate,results,survey,kernel_file}.rs",
+        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file}.rs",
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     // All else in a command's folder is pure.

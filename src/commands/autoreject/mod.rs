@@ -9,5 +9,10 @@
 pub mod channels;
 pub mod fitted;
 pub mod options;
+#[cfg(feature = "plot")]
+pub mod pictures;
+#[cfg(not(feature = "plot"))]
+#[path = "no_pictures.rs"]
+pub mod pictures;
 
 pub use options::Options;
