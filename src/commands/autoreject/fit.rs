@@ -5,13 +5,13 @@ use super::epochs::Epochs;
 use super::fitted::Fitted;
 use super::options::ThresholdSearch;
 use super::passes_grid::Grid;
-use super::passes_measure::{measured, predicted};
+use super::passes_measure::{measured, predicted, stop_if_asked};
 use super::passes_sweep::{FoldRows, Sweep};
 use super::repairs::{Means, Repairs};
 use super::search::{self, Found, LossTable};
 use super::votes;
 use crate::backend::CpuLevel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::epochs::Predictor;
 use crate::kernels::splits;
 use crate::report::Recorder;
@@ -87,14 +87,6 @@ pub fn amplitudes(
         })
     })?;
     Ok(ptp)
-}
-
-/// An error once the run was asked to stop.
-///
-/// # Errors
-/// [`Error::Interrupted`].
-pub fn stop_if_asked(recorder: &Recorder) -> Result<()> {
-    if recorder.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
 /// Rows of the stratified splits: all epochs, and the predicted ones behind them.

@@ -6,13 +6,20 @@
 //! rejection for MEG and EEG data", NeuroImage 159, 2017; numbers as `autoreject` 0.5.1 gives
 //! them (spec autoreject).
 
+pub mod advice;
 pub mod channels;
+pub mod epochs;
 pub mod fitted;
 pub mod options;
+pub mod passes_grid;
+pub mod passes_measure;
+pub mod passes_ransac;
+pub mod passes_sweep;
 #[cfg(feature = "plot")]
 pub mod pictures;
 #[cfg(not(feature = "plot"))]
 #[path = "no_pictures.rs"]
 pub mod pictures;
+pub mod repairs;
 
 pub use options::Options;

@@ -58,9 +58,8 @@ impl Grid<'_> {
         let partial: Vec<Vec<f64>> = starts
             .into_par_iter()
             .map(|first| {
-                self.recorder.share("grid", || {
-                    self.range(slab, first..slab.samples.min(first + width), squares.len())
-                })
+                self.recorder
+                    .share("grid", || self.range(slab, first..slab.samples.min(first + width), squares.len()))
             })
             .collect();
         for partial in partial {
@@ -95,7 +94,7 @@ impl Grid<'_> {
     fn kept(&self, kappa: usize, fold: usize) -> usize {
         let limit = self.consensus[kappa] * self.channels as f64;
         let test = &self.folds[fold];
-        let good = |(epoch, &bad): &(usize, &usize)| !test.contains(epoch) && (bad as f64) < limit;
+        let good = |(epoch, bad): &(usize, &usize)| !test.contains(epoch) && (**bad as f64) < limit;
         self.bad_counts.iter().enumerate().filter(good).count()
     }
 
@@ -209,7 +208,8 @@ impl Grid<'_> {
                 if self.is_open(at) {
                     let share = 1.0 / self.kept(kappa, fold) as f64;
                     let means = before.iter().zip(&behind[fold + 1]).map(|(a, b)| (a + b) * share);
-                    squares[at] += means.zip(&tests[fold]).map(|(mean, test)| (mean - test).powi(2)).sum::<f64>();
+                    squares[at] +=
+                        means.zip(&tests[fold]).map(|(mean, test)| (mean - test).powi(2)).sum::<f64>();
                 }
                 before.iter_mut().zip(&good[fold]).for_each(|(before, v)| *before += v);
             }

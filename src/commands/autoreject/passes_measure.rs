@@ -2,9 +2,18 @@
 
 use super::epochs::Slab;
 use crate::backend::CpuLevel;
+use crate::error::{Error, Result};
 use crate::kernels::epochs::{COLUMNS, Extremes, Predictor, extremes, peak_to_peak};
 use crate::report::Recorder;
 use rayon::prelude::*;
+
+/// An error once the run was asked to stop.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn stop_if_asked(recorder: &Recorder) -> Result<()> {
+    if recorder.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
+}
 
 /// Peak-to-peak of each channel in each epoch of `slab`, `[epoch][channel]`.
 pub fn measured(level: CpuLevel, slab: Slab, recorder: &Recorder, out: &mut [f64]) {

@@ -8,7 +8,7 @@
 //! order of time, so results do not depend on threads or memory.
 
 use super::epochs::Slab;
-use super::fit::stop_if_asked;
+use super::passes_measure::stop_if_asked;
 use crate::backend::CpuLevel;
 use crate::error::Result;
 use crate::kernels::epochs::{COLUMNS, Predictor, Tile, medians, padded, reciprocals, sweep};
@@ -93,8 +93,7 @@ impl<'a> Sweep<'a> {
         let rows = epochs * if predictor.is_some() { 2 } else { 1 };
         let orders = ptp.len() / rows.max(1);
         let column = |c: usize| ptp.iter().skip(c).step_by(orders).copied().collect::<Vec<f64>>();
-        let orders: Vec<Order> =
-            (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds)).collect();
+        let orders: Vec<Order> = (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds)).collect();
         let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
         let width = tile_width(rows);
         let room = padded(longest);

@@ -3,10 +3,11 @@
 
 use super::channels::{self, ChannelKind};
 use super::epochs::{Epochs, Source};
-use super::fit::{self, Fit, amplitudes, stop_if_asked};
+use super::fit::{self, Fit, amplitudes};
 use super::fitted::{Fitted, FittedState, RejectLog};
 use super::global::{Decimated, GlobalFit, epoch_maxima, global};
 use super::options::{Method, Options, ThresholdSearch};
+use super::passes_measure::stop_if_asked;
 use super::passes_ransac::{Subset, correlations};
 use super::plan::SubjectPlan;
 use super::prepare::{Subject, seed};
