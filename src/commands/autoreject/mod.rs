@@ -7,7 +7,15 @@
 //! them (spec autoreject).
 
 pub mod channels;
+mod fellows;
 pub mod fitted;
+pub mod montage;
 pub mod options;
+pub mod picks;
+mod reading;
+pub mod recording;
+mod sources;
+pub mod tsv;
 
 pub use options::Options;
+pub use recording::Recording;
