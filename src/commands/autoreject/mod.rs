@@ -14,7 +14,9 @@ pub mod options;
 pub mod picks;
 mod reading;
 pub mod recording;
+pub mod reject_log;
 mod sources;
+pub mod summary;
 pub mod tsv;
 
 pub use options::Options;
