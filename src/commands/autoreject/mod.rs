@@ -9,17 +9,28 @@
 pub mod advice;
 pub mod channels;
 pub mod epochs;
+mod fellows;
 pub mod fitted;
+pub mod montage;
 pub mod options;
 pub mod passes_grid;
 pub mod passes_measure;
 pub mod passes_ransac;
 pub mod passes_sweep;
+pub mod picks;
+mod reading;
+pub mod recording;
+pub mod reject_log;
+pub mod repairs;
+mod sources;
+pub mod summary;
+pub mod tsv;
+
 #[cfg(feature = "plot")]
 pub mod pictures;
 #[cfg(not(feature = "plot"))]
 #[path = "no_pictures.rs"]
 pub mod pictures;
-pub mod repairs;
 
 pub use options::Options;
+pub use recording::Recording;

@@ -31,7 +31,7 @@ pub enum ThresholdSearch {
 }
 
 /// Where names, types and positions come from besides the input itself.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChannelSources {
     /// BIDS `channels.tsv`: `name`, `type`, `status`.
     pub channels: Option<PathBuf>,
@@ -47,6 +47,21 @@ pub struct ChannelSources {
     pub bads: Vec<String>,
     /// What one stored unit is in SI units: 1e-6 for microvolts.
     pub unit: f64,
+}
+
+impl Default for ChannelSources {
+    /// Nothing beside the input, which is in SI units.
+    fn default() -> Self {
+        ChannelSources {
+            channels: None,
+            electrodes: None,
+            montage: None,
+            sfreq: None,
+            picks: Vec::new(),
+            bads: Vec::new(),
+            unit: 1.0,
+        }
+    }
 }
 
 /// Everything `autoreject` was asked.
