@@ -11,6 +11,7 @@ pub mod channels;
 pub mod epochs;
 mod fellows;
 pub mod fitted;
+pub mod folders;
 pub mod montage;
 pub mod options;
 pub mod passes_grid;
