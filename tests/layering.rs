@@ -26,6 +26,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file}.rs",
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
+    (
+        "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,summary}.rs",
+        &["commands", "io", "array", "error"],
+    ),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),

@@ -75,8 +75,6 @@ fn arrays_that_are_no_numbers_are_listed_and_refused_by_name() {
     for (name, dtype) in [
         ("object.npy", "object ('|O')"),
         ("complex.npy", "complex ('<c16')"),
-        ("text.npy", "string ('<U5')"),
-        ("bytes.npy", "byte string ('|S5')"),
         ("time.npy", "datetime ('<M8[ns]')"),
         ("structured.npy", "structured [('a', '<f4'), ('b', '<i2', (3))]"),
     ] {
@@ -85,6 +83,20 @@ fn arrays_that_are_no_numbers_are_listed_and_refused_by_name() {
         assert_eq!(dataset.info().stored, StoredType::Other(dtype.into()), "{name}");
         let error = whole(&*dataset).unwrap_err().to_string();
         assert!(error.contains(dtype) && error.contains("astype(float)"), "{error}");
+    }
+}
+
+#[test]
+fn arrays_of_text_are_read_as_text_and_refused_as_numbers() {
+    for name in ["text.npy", "bytes.npy"] {
+        let file = io::open(&fixture(name)).unwrap();
+        let dataset = file.dataset("").unwrap();
+        assert_eq!(dataset.info().stored, StoredType::Text, "{name}");
+        let texts = dataset.read_text().unwrap();
+        assert_eq!(texts.len() as u64, dataset.info().shape.iter().product::<u64>(), "{name}");
+        assert!(texts.iter().all(|text| !text.is_empty() && !text.contains(&0)), "{texts:?}");
+        let error = whole(&*dataset).unwrap_err().to_string();
+        assert!(error.contains("an array of text") && error.contains("astype(float)"), "{error}");
     }
 }
 

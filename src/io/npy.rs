@@ -8,6 +8,7 @@
 
 mod header;
 mod literal;
+mod text;
 mod writer;
 
 use super::block::{self, ReadAt, Runs};
@@ -18,7 +19,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use header::{Header, MAX_HEADER};
+pub(crate) use header::{Header, MAX_HEADER, render_as};
+pub(crate) use text::TextCode;
 pub use writer::NpyWriter;
 pub(crate) use writer::{Progress, le_header};
 
@@ -35,6 +37,7 @@ struct NpyArray {
     source: FileRange,
     info: DatasetInfo,
     element: usize,
+    text: Option<TextCode>,
 }
 
 impl NpyFile {
@@ -52,8 +55,9 @@ impl NpyFile {
         let header = parse_header(&place, &front)?;
         body_length(&place, &header, length.saturating_sub(header.data_offset))?;
         let source = FileRange { file, base: header.data_offset, path: path.to_owned() };
-        let element = header.element;
-        Ok(NpyFile { array: Arc::new(NpyArray { source, info: info_of(String::new(), header), element }) })
+        let (element, text) = (header.element, header.text);
+        let info = info_of(String::new(), header);
+        Ok(NpyFile { array: Arc::new(NpyArray { source, info, element, text }) })
     }
 }
 
@@ -124,9 +128,24 @@ fn readable(place: &str, info: &DatasetInfo) -> Result<()> {
             "numbers",
             "save it with numpy.save(path, array.astype(float))",
         )),
-        StoredType::Text | StoredType::Reference => {
-            Err(Error::data(place, "an array of text or references", "numbers", ""))
+        StoredType::Text => {
+            let advice = "save it with numpy.save(path, array.astype(float))";
+            Err(Error::data(place, "an array of text", "numbers", advice))
         }
+        StoredType::Reference => Err(Error::data(place, "an array of references", "numbers", "")),
+    }
+}
+
+/// All elements of an array of text, as UTF-8 where it is Unicode.
+pub(crate) fn read_text(
+    place: &str,
+    info: &DatasetInfo,
+    code: Option<TextCode>,
+    source: &dyn ReadAt,
+) -> Result<Vec<Vec<u8>>> {
+    match code {
+        Some(code) => text::read(place, info, code, source),
+        None => Err(no_such_elements(place, "text")),
     }
 }
 
@@ -271,7 +290,7 @@ impl Dataset for NpyArray {
     }
 
     fn read_text(&self) -> Result<Vec<Vec<u8>>> {
-        Err(no_such_elements(&self.place(), "text"))
+        read_text(&self.place(), &self.info, self.text, &self.source)
     }
 
     fn read_references(&self) -> Result<Vec<String>> {

@@ -10,7 +10,7 @@ mod inflate;
 mod writer;
 
 use super::block::ReadAt;
-use super::npy::{self, FileRange, Header, MAX_HEADER};
+use super::npy::{self, FileRange, Header, MAX_HEADER, TextCode};
 use super::{Attribute, Block, Container, Dataset, DatasetInfo, Entry, Format};
 use crate::error::{Error, Result};
 use inflate::{Checksum, Inflated};
@@ -35,6 +35,7 @@ pub struct NpzFile {
 struct NpzArray {
     place: String,
     info: DatasetInfo,
+    text: Option<TextCode>,
     body: Body,
 }
 
@@ -157,8 +158,9 @@ impl NpzArray {
         let front = front.get(..at as usize).unwrap_or(&front);
         let checksum = Checksum::new(front, place.size - at, place.crc);
         range.base += at;
+        let text = header.text;
         let info = npy::info_of(place.name.clone(), header);
-        Ok(NpzArray { place: name, info, body: Body::Stored(range, checksum) })
+        Ok(NpzArray { place: name, info, text, body: Body::Stored(range, checksum) })
     }
 
     fn deflated(name: String, range: FileRange, place: &Place) -> Result<Self> {
@@ -170,8 +172,9 @@ impl NpzArray {
         let front = inflated.front(place.size.min(MAX_HEADER as u64) as usize)?;
         let header = checked_header(&name, &front, place.size)?;
         inflated.skip_header(header.data_offset);
+        let text = header.text;
         let info = npy::info_of(place.name.clone(), header);
-        Ok(NpzArray { place: name, info, body: Body::Deflated(Box::new(inflated)) })
+        Ok(NpzArray { place: name, info, text, body: Body::Deflated(Box::new(inflated)) })
     }
 }
 
@@ -258,7 +261,7 @@ impl Dataset for NpzArray {
     }
 
     fn read_text(&self) -> Result<Vec<Vec<u8>>> {
-        Err(npy::no_such_elements(&self.place, "text"))
+        npy::read_text(&self.place, &self.info, self.text, self)
     }
 
     fn read_references(&self) -> Result<Vec<String>> {

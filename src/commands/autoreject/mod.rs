@@ -6,10 +6,27 @@
 //! rejection for MEG and EEG data", NeuroImage 159, 2017; numbers as `autoreject` 0.5.1 gives
 //! them (spec autoreject).
 
+pub mod advice;
 pub mod channels;
+pub mod epochs;
+mod fellows;
 pub mod fitted;
 pub mod folders;
+pub mod montage;
 pub mod options;
+pub mod passes_grid;
+pub mod passes_measure;
+pub mod passes_ransac;
+pub mod passes_sweep;
+pub mod picks;
+mod reading;
+pub mod recording;
+pub mod reject_log;
+pub mod repairs;
+mod sources;
+pub mod summary;
+pub mod tsv;
+
 #[cfg(feature = "plot")]
 pub mod pictures;
 #[cfg(not(feature = "plot"))]
@@ -17,3 +34,4 @@ pub mod pictures;
 pub mod pictures;
 
 pub use options::Options;
+pub use recording::Recording;

@@ -50,10 +50,17 @@ pub struct ChannelSources {
 }
 
 impl Default for ChannelSources {
+    /// Nothing beside the input, which is in SI units.
     fn default() -> Self {
-        let (channels, electrodes, montage, sfreq) = (None, None, None, None);
-        let (picks, bads) = (Vec::new(), Vec::new());
-        ChannelSources { channels, electrodes, montage, sfreq, picks, bads, unit: 1.0 }
+        ChannelSources {
+            channels: None,
+            electrodes: None,
+            montage: None,
+            sfreq: None,
+            picks: Vec::new(),
+            bads: Vec::new(),
+            unit: 1.0,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! encoding only.
 
 use super::literal::{Cursor, Literal};
+use super::text::TextCode;
 use crate::array::{ByteOrder, Dtype};
 use crate::io::StoredType;
 
@@ -28,6 +29,8 @@ pub(crate) struct Header {
     pub stored: StoredType,
     /// Bytes of one element; 0 for types that are not read.
     pub element: usize,
+    /// How text is coded, for arrays of it.
+    pub text: Option<TextCode>,
     pub fortran: bool,
     pub shape: Vec<u64>,
     /// Where the elements begin.
@@ -97,11 +100,16 @@ fn from_literal(literal: &Literal, data_offset: u64) -> Result<Header, Fault> {
         _ => fault(format!("shape {shape}"), "a tuple of lengths"),
     });
     let shape = lengths.collect::<Result<Vec<u64>, Fault>>()?;
-    let (stored, element) = match descr {
-        Literal::Text(code) => element_type(code),
-        structured => (StoredType::Other(format!("structured {structured}")), 0),
+    let text = match descr {
+        Literal::Text(code) => TextCode::parse(code),
+        _ => None,
     };
-    Ok(Header { stored, element, fortran, shape, data_offset })
+    let (stored, element) = match (descr, text) {
+        (_, Some(text)) => (StoredType::Text, text.size()),
+        (Literal::Text(code), None) => element_type(code),
+        (structured, None) => (StoredType::Other(format!("structured {structured}")), 0),
+    };
+    Ok(Header { stored, element, text, fortran, shape, data_offset })
 }
 
 /// Element type and size from a type string such as `<f8`.
@@ -135,13 +143,17 @@ fn element_type(code: &str) -> (StoredType, usize) {
 /// The whole header numpy would write for this array: version 1, C order, little-endian.
 pub(crate) fn render(dtype: Dtype, shape: &[u64]) -> Vec<u8> {
     let order = if dtype.size() == 1 { '|' } else { '<' };
+    render_as(&format!("{order}{}", dtype.code()), shape)
+}
+
+/// Like [`render`], for elements of the type string `descr`.
+pub(crate) fn render_as(descr: &str, shape: &[u64]) -> Vec<u8> {
     let lengths: Vec<_> = shape.iter().map(u64::to_string).collect();
     let tuple = match lengths.as_slice() {
         [one] => format!("({one},)"),
         several => format!("({})", several.join(", ")),
     };
-    let mut text =
-        format!("{{'descr': '{order}{}', 'fortran_order': False, 'shape': {tuple}, }}", dtype.code());
+    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple}, }}");
     if let Some(first) = lengths.first() {
         text.push_str(&" ".repeat(GROWTH_DIGITS.saturating_sub(first.len())));
     }
@@ -188,11 +200,12 @@ mod tests {
     #[test]
     fn types_that_are_not_numbers_are_named() {
         assert_eq!(descr("'|b1'"), StoredType::Bool);
+        assert_eq!((descr("'<U3'"), descr("'|S5'")), (StoredType::Text, StoredType::Text));
         assert_eq!(descr("'=f4'"), StoredType::Number(Dtype::F32, ByteOrder::NATIVE));
         for (code, name) in [
             ("'|O'", "object ('|O')"),
             ("'<c16'", "complex ('<c16')"),
-            ("'<U3'", "string ('<U3')"),
+            ("'<U0'", "string ('<U0')"),
             ("'<M8[ns]'", "datetime ('<M8[ns]')"),
             ("'<f16'", "long double ('<f16')"),
             ("[('a', '<f4'), ('b', '<i2', (3,))]", "structured [('a', '<f4'), ('b', '<i2', (3))]"),

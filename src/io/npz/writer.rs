@@ -4,9 +4,10 @@
 //! A zip archive takes one member at a time. The first unfinished member goes straight into it;
 //! rows that come meanwhile for later members wait in files beside the output.
 
+use crate::array::Dtype;
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
-use crate::io::npy::{Progress, le_header};
+use crate::io::npy::{Progress, TextCode, le_header, render_as};
 use crate::io::{Attribute, DatasetId, DatasetSpec, Writer};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -20,8 +21,10 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// may make random bytes slightly longer.
 const LARGE: u64 = (4 << 30) - (64 << 20);
 const BUFFER: usize = 256 << 10;
+/// Text is small and always deflated.
+const TEXT_LEVEL: u32 = 6;
 
-/// Writer of one `.npz` file. It holds arrays only: text, groups and attributes are refused.
+/// Writer of one `.npz` file. It holds arrays only: groups and attributes are refused.
 pub struct NpzWriter {
     path: PathBuf,
     beside: Option<Beside>,
@@ -95,9 +98,44 @@ impl NpzWriter {
 
     fn refuse(&self, what: &str) -> Error {
         Error::Failed(format!(
-            "{}: an .npz file holds arrays of numbers and no {what}; name the output .h5 or .nc to keep it",
+            "{}: an .npz file holds arrays and no {what}; name the output .h5 or .nc to keep it",
             self.path.display()
         ))
+    }
+
+    /// Makes a member of the bytes that `spec` promises, under a header of its own.
+    fn add(&mut self, spec: &DatasetSpec, header: Vec<u8>) -> Result<DatasetId> {
+        let name = spec.path.trim_start_matches('/').to_owned();
+        if name.is_empty() || self.members.iter().any(|member| member.name == name) {
+            let reason = if name.is_empty() { "a member without a name" } else { "two members of one name" };
+            return Err(Error::Failed(format!("{}:{name}: {reason}", self.path.display())));
+        }
+        let progress = Progress::new(format!("{}:{name}", self.path.display()), spec)?;
+        let bytes = progress.promised() + header.len() as u64;
+        let (method, level) = match spec.deflate {
+            Some(level) => (CompressionMethod::Deflated, Some(i64::from(level.clamp(1, 9)))),
+            None => (CompressionMethod::Stored, None),
+        };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .compression_level(level)
+            .last_modified_time(DateTime::DEFAULT)
+            .unix_permissions(0o644)
+            .large_file(bytes >= LARGE);
+        self.members.push(Member { name, options, header, progress, started: false, waiting: None });
+        Ok(DatasetId(self.members.len() - 1))
+    }
+
+    /// Makes an array of truth values; `spec.dtype` must be one byte wide, the appended bytes 0 or 1.
+    ///
+    /// # Errors
+    /// As [`Writer::create`], and any other element type.
+    pub fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        if spec.dtype.size() != 1 {
+            let place = format!("{}:{}", self.path.display(), spec.path);
+            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
+        }
+        self.add(spec, render_as("|b1", &spec.shape))
     }
 
     /// Moves on while the first unfinished member has rows waiting or is complete.
@@ -143,26 +181,7 @@ fn zip_error(path: &Path, error: zip::result::ZipError) -> Error {
 
 impl Writer for NpzWriter {
     fn create(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
-        let name = spec.path.trim_start_matches('/').to_owned();
-        if name.is_empty() || self.members.iter().any(|member| member.name == name) {
-            let reason = if name.is_empty() { "a member without a name" } else { "two members of one name" };
-            return Err(Error::Failed(format!("{}:{name}: {reason}", self.path.display())));
-        }
-        let progress = Progress::new(format!("{}:{name}", self.path.display()), spec)?;
-        let header = le_header(spec);
-        let bytes = progress.promised() + header.len() as u64;
-        let (method, level) = match spec.deflate {
-            Some(level) => (CompressionMethod::Deflated, Some(i64::from(level.clamp(1, 9)))),
-            None => (CompressionMethod::Stored, None),
-        };
-        let options = SimpleFileOptions::default()
-            .compression_method(method)
-            .compression_level(level)
-            .last_modified_time(DateTime::DEFAULT)
-            .unix_permissions(0o644)
-            .large_file(bytes >= LARGE);
-        self.members.push(Member { name, options, header, progress, started: false, waiting: None });
-        Ok(DatasetId(self.members.len() - 1))
+        self.add(spec, le_header(spec))
     }
 
     fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()> {
@@ -184,8 +203,24 @@ impl Writer for NpzWriter {
         waiting.file().write_all(bytes).map_err(Error::io(&self.path, "write"))
     }
 
-    fn create_text(&mut self, _path: &str, _shape: &[u64], _values: &[Vec<u8>]) -> Result<()> {
-        Err(self.refuse("text"))
+    /// As numpy's array of Unicode: elements of four bytes a letter, as long as the longest.
+    fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()> {
+        if shape.iter().product::<u64>() != values.len() as u64 {
+            let place = format!("{}:{path}", self.path.display());
+            let expected = format!("those of shape {shape:?}");
+            return Err(Error::data(place, format!("{} texts", values.len()), expected, ""));
+        }
+        let (code, bytes) = TextCode::encode(values);
+        let spec = DatasetSpec {
+            path: path.to_owned(),
+            shape: vec![bytes.len() as u64],
+            dtype: Dtype::U8,
+            chunks: None,
+            deflate: Some(TEXT_LEVEL),
+            fill: None,
+        };
+        let id = self.add(&spec, render_as(&code.descr(), shape))?;
+        self.append(id, &bytes)
     }
 
     fn create_group(&mut self, _path: &str) -> Result<()> {

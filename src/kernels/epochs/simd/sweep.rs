@@ -40,24 +40,49 @@ unsafe fn columns<L: Lanes, const V: usize>(walk: Walk, col: usize) {
             against[v] = L::splat(0.0).sub(L::load(walk.target.add(col + v * L::N)));
         }
         let mut k = 0;
-        while k < walk.rows {
-            let count = if walk.rows - k < L::N { walk.rows - k } else { L::N };
+        while k + L::N <= walk.rows {
             let mut squares = [L::splat(0.0); 8];
-            for i in 0..count {
-                let row = walk.values.add(*walk.order.add(k + i) as usize * walk.stride + col);
-                let share = L::splat(*walk.reciprocals.add(k + i));
-                let mut total = L::splat(0.0);
-                for v in 0..V {
-                    sums[v] = sums[v].add(L::load(row.add(v * L::N)));
-                    let apart = sums[v].fma(share, against[v]);
-                    total = apart.fma(apart, total);
+            // A constant bound lets the rows of a group overlap.
+            for i in 0..8 {
+                if i < L::N {
+                    squares[i] = prefix::<L, V>(&mut sums, &against, walk, (k + i, col));
                 }
-                squares[i] = total;
             }
             let at = walk.losses.add(k);
             L::load(at).add(L::sums(squares.as_ptr())).store(at);
             k += L::N;
         }
+        if k < walk.rows {
+            let mut squares = [L::splat(0.0); 8];
+            for i in 0..walk.rows - k {
+                squares[i] = prefix::<L, V>(&mut sums, &against, walk, (k + i, col));
+            }
+            let at = walk.losses.add(k);
+            L::load(at).add(L::sums(squares.as_ptr())).store(at);
+        }
+    }
+}
+
+/// Adds row `k` of the order and returns the squared differences of the mean so far.
+#[inline(always)]
+unsafe fn prefix<L: Lanes, const V: usize>(
+    sums: &mut [L; V],
+    against: &[L; V],
+    walk: Walk,
+    (k, col): (usize, usize),
+) -> L {
+    // SAFETY: the caller's walk.
+    unsafe {
+        let row = walk.values.add(*walk.order.add(k) as usize * walk.stride + col);
+        let share = L::splat(*walk.reciprocals.add(k));
+        // Two chains, so that their latencies overlap.
+        let mut total = [L::splat(0.0); 2];
+        for v in 0..V {
+            sums[v] = sums[v].add(L::load(row.add(v * L::N)));
+            let apart = sums[v].fma(share, against[v]);
+            total[v % 2] = apart.fma(apart, total[v % 2]);
+        }
+        total[0].add(total[1])
     }
 }
 
