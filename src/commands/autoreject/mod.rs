@@ -16,6 +16,8 @@ mod reading;
 pub mod recording;
 pub mod reject_log;
 mod sources;
+#[cfg(feature = "hdf5")]
+pub mod state;
 pub mod summary;
 pub mod tsv;
 

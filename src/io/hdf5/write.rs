@@ -37,6 +37,7 @@ pub struct Hdf5Writer {
     named: BTreeSet<String>,
     scales: BTreeSet<String>,
     scalar_texts: Vec<String>,
+    variable_text: bool,
 }
 
 /// A dataset whose rows are still coming.
@@ -133,7 +134,14 @@ impl Hdf5Writer {
             named: BTreeSet::new(),
             scales: BTreeSet::new(),
             scalar_texts: Vec::new(),
+            variable_text: false,
         })
+    }
+
+    /// From here on scalar text attributes are variable-length UTF-8, which h5py shows as `str`;
+    /// the fixed-length ones that netCDF wants it shows as bytes.
+    pub fn use_variable_text(&mut self) {
+        self.variable_text = true;
     }
 
     /// Makes a dataset of truth values as h5py has them; `spec.dtype` must be [`Dtype::I8`], the
@@ -335,7 +343,7 @@ impl Writer for Hdf5Writer {
                 return Err(Error::Failed(format!("{place}: no such group or dataset was made")));
             }
         };
-        attributes::set(&node, attribute, &place, &failed(&self.path))
+        attributes::set((&node, self.variable_text), attribute, &place, &failed(&self.path))
     }
 
     fn attach_scale(&mut self, dataset: &str, axis: usize, scale: &str) -> Result<()> {
