@@ -7,6 +7,8 @@
 //! them (spec autoreject).
 
 pub mod channels;
+pub mod cleaned;
+mod copying;
 mod fellows;
 pub mod fitted;
 pub mod montage;

@@ -138,39 +138,6 @@ impl Hdf5Writer {
         })
     }
 
-    /// From here on scalar text attributes are variable-length UTF-8, which h5py shows as `str`;
-    /// the fixed-length ones that netCDF wants it shows as bytes.
-    pub fn use_variable_text(&mut self) {
-        self.variable_text = true;
-    }
-
-    /// Makes a dataset of truth values as h5py has them; `spec.dtype` must be [`Dtype::I8`], the
-    /// appended bytes 0 or 1.
-    ///
-    /// # Errors
-    /// As [`Writer::create`], and any other element type.
-    pub fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
-        if spec.dtype != Dtype::I8 {
-            let place = self.place(&spec.path);
-            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
-        }
-        self.create_typed(spec, truth_type())
-    }
-
-    /// Makes a 1-D dataset of references to the objects at `targets`, which exist already.
-    ///
-    /// # Errors
-    /// The path is taken or a target is missing.
-    pub fn create_references(&mut self, path: &str, targets: &[&str]) -> Result<()> {
-        let (path, group) = self.vacant(path)?;
-        let name = parent_and_name(&path).1;
-        let build = group.new_dataset::<u64>().object_references().shape([targets.len()]);
-        let dataset = build.create(name).map_err(failed(&self.path))?;
-        dataset.write_object_references(targets).map_err(failed(&self.path))?;
-        self.datasets.insert(path, Arc::new(dataset));
-        Ok(())
-    }
-
     fn place(&self, path: &str) -> String {
         format!("{}:{}", self.path.display(), rooted(path))
     }
@@ -324,6 +291,28 @@ impl Writer for Hdf5Writer {
         };
         self.datasets.insert(path, Arc::new(dataset));
         Ok(())
+    }
+
+    fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        if spec.dtype != Dtype::I8 {
+            let place = self.place(&spec.path);
+            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
+        }
+        self.create_typed(spec, truth_type())
+    }
+
+    fn create_references(&mut self, path: &str, targets: &[&str]) -> Result<()> {
+        let (path, group) = self.vacant(path)?;
+        let name = parent_and_name(&path).1;
+        let build = group.new_dataset::<u64>().object_references().shape([targets.len()]);
+        let dataset = build.create(name).map_err(failed(&self.path))?;
+        dataset.write_object_references(targets).map_err(failed(&self.path))?;
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
+    fn use_variable_text(&mut self, on: bool) {
+        self.variable_text = on;
     }
 
     fn create_group(&mut self, path: &str) -> Result<()> {

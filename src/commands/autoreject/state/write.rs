@@ -29,7 +29,7 @@ pub fn write(state: &FittedState, path: &Path) -> Result<()> {
         }
     }
     let mut writer = Box::new(Hdf5Writer::create(path)?);
-    writer.use_variable_text();
+    writer.use_variable_text(true);
     let mut out = Titled { writer };
     out.dictionary(ROOT)?;
     asked(&mut out, state)?;
