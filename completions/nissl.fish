@@ -27,10 +27,55 @@ end
 complete -c nissl -n "__fish_nissl_needs_command" -l from-report -d 'Run the command line stored in a report again, from the current folder; flags after `--` replace stored ones' -r -F
 complete -c nissl -n "__fish_nissl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_needs_command" -s V -l version -d 'Print version'
+complete -c nissl -n "__fish_nissl_needs_command" -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
 complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
 complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
 complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s o -l output -d 'File to write; its extension names the format' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l method -d 'What to do: local repairs channels and drops epochs by a vote, global drops epochs over one threshold per channel type, ransac repairs channels that the others do not predict' -r -f -a "local\t''
+global\t''
+ransac\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threshold-search -d 'How thresholds are found: bayesian is the peer\'s search, random its other one, exact the least loss of all candidates [default: bayesian]' -r -f -a "bayesian\t''
+random\t''
+exact\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l n-interpolate -d 'Numbers of channels that may be repaired in an epoch, tried in this order [default: 1,4,32, the last at most one less than the channels]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l consensus -d 'Shares of bad channels from which on an epoch is dropped: START:STOP:COUNT, evenly spaced, or a list [default: 0:1:11]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l cv -d 'Folds of the cross-validation over epochs, 2 or more [default: 10; 5 for global]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l decim -d 'Keep every N-th sample, the one at time 0 among them; global only [default: 1]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l seed -d 'Seed of splits and random draws, 0 to 4294967295 [default: 42; 435656 for ransac]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l thresholds -d 'Thresholds to use instead of a search, in the data\'s unit: JSON that maps channel names to numbers, or a summary.json' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l apply -d 'State fitted before (autoreject.h5 of nissl or of the peer): votes, repairs, drops, no fit' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l reject-log -d 'Reject log (.npz), perhaps edited by hand: repairs and drops as it says' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l picks -d 'Channels to work on: names or types by commas [default: data channels that are not bad]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l bads -d 'Channels to mark as bad besides those of the input: names or types by commas [default: none]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l channels -d 'Names, types and status of the channels: BIDS channels.tsv' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l electrodes -d 'Positions of the channels: BIDS electrodes.tsv, metres unless coordsystem.json beside it says otherwise' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l montage -d 'Positions by standard names, such as standard_1020, standard_1005, biosemi64' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l unit -d 'Unit of the stored numbers: V, mV, uV, nV, T, nT, pT, fT, T/m, pT/cm, fT/cm, M, mM, uM; the cleaned epochs keep it [default: the SI unit]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l sfreq -d 'Sampling rate, hertz [default: from the file]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l no-augment -d 'Leave epochs predicted from the other channels out of the threshold search; needs no positions'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l fresh-labels -d 'Votes start anew for every entry of --n-interpolate; the peer carries repaired channels from one to the next'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l drop-unrepaired -d 'Also drop epochs with more bad channels than may be repaired'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l kernel -d 'Weights, odd number of rows and columns: FILE.npy, FILE.csv, circle:R, annulus:OUTER,INNER, gauss:SIGMA[,TRUNCATE], box:HxW (cells), sobel-x, sobel-y, prewitt-x, prewitt-y, laplace, emboss (-2 -1 0; -1 1 1; 0 1 2), or rows in quotes such as "0 1 0; 1 -4 1; 0 1 0". Distances take a unit (m, km, ft, miles), metres without one' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l cell-size -d 'Width and height of a cell, map units, such as 30 or 74,93 [default: from the file, else 1]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l boundary -d 'What lies outside the raster: nan, nearest, reflect (edge cell repeated), wrap, reflect101 (mirrored about the edge cell), or constant:V' -r
@@ -58,7 +103,7 @@ cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -76,6 +121,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s v -l verbose -d
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from convolve completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -111,6 +111,10 @@ pub enum Error {
     #[error("interrupted; no output was written")]
     Interrupted,
 
+    /// An error told again, with the exit code it had.
+    #[error("{0}")]
+    Refused(String, ExitCode),
+
     /// Anything else that stops a run.
     #[error("{0}")]
     Failed(String),
@@ -164,6 +168,7 @@ impl Error {
             Error::Usage(_) | Error::OutputExists(_) => ExitCode::Usage,
             Error::Data { .. } => ExitCode::BadData,
             Error::Interrupted => ExitCode::Interrupted,
+            Error::Refused(_, code) => *code,
             Error::Io { .. } | Error::Unavailable { .. } | Error::Memory { .. } | Error::Failed(_) => {
                 ExitCode::Failed
             }

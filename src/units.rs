@@ -103,6 +103,18 @@ fn number_length(text: &str) -> usize {
     length
 }
 
+/// The unit in which people read signals of a channel type (MNE's names: `eeg`, `mag`, ...), and
+/// how many of it make one SI unit.
+pub fn signal_unit(kind: &str) -> (&'static str, f64) {
+    match kind {
+        "eeg" | "eog" | "ecog" | "seeg" => ("\u{b5}V", 1e6),
+        "mag" => ("fT", 1e15),
+        "grad" => ("fT/cm", 1e13),
+        "hbo" | "hbr" => ("\u{b5}M", 1e6),
+        _ => ("", 1.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,8 +11,9 @@ use nissl::error::ExitCode;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("OUTPUT.report.json", "Timing report of the run that wrote OUTPUT; nissl --from-report runs it again."),
+    ("DIR/report.json", "The same in the output folder of nissl autoreject."),
     (
         ".OUTPUT.nissl-*.tmp",
         "Output in progress; renamed when it is whole. One that a killed run left may be deleted.",
@@ -176,7 +177,19 @@ fn every_flag_has_help_and_every_value_a_name() {
 #[test]
 fn every_value_that_may_be_left_out_tells_its_default() {
     // Each of these does something only when it is given.
-    let off_unless_given = ["from_report", "instead", "stat", "mean_passes", "plot"];
+    let off_unless_given = [
+        "from_report",
+        "instead",
+        "stat",
+        "mean_passes",
+        "plot",
+        "thresholds",
+        "apply",
+        "reject_log",
+        "channels",
+        "electrodes",
+        "montage",
+    ];
     for (command, flag) in all_flags() {
         let id = flag.get_id().as_str();
         let optional = flag.get_action().takes_values() && !flag.is_required_set();

@@ -23,11 +23,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,budget,locate,results,survey,kernel_file}.rs",
+        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file}.rs",
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
-        "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state/read,state/write,summary}.rs",
+        "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),
     // All else in a command's folder is pure.

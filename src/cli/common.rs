@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputFlags {
-    /// File to write; its extension names the format
+    /// What to write: a file whose extension names the format; for autoreject a folder
     #[arg(short, long, value_name = "PATH")]
     pub output: PathBuf,
 
@@ -58,7 +58,8 @@ pub struct RunFlags {
     )]
     pub memory: Option<u64>,
 
-    /// Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json]
+    /// Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or
+    /// report.json in an output folder]
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
 

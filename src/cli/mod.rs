@@ -4,6 +4,7 @@
 //! [`run`] is the whole program: parse, dispatch, one line on stderr if it went wrong.
 //! [`command`] is the one table that help, man pages and completions are made of.
 
+pub mod autoreject;
 pub mod common;
 pub mod completions;
 pub mod convolve;
@@ -18,6 +19,8 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
+  nissl autoreject epochs.h5 -o cleaned
+  nissl autoreject data/sub-*/epochs.h5 -o cleaned --threshold-search exact
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --normalize
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --dry-run
   nissl --from-report smooth.nc.report.json -- -o again.nc
@@ -57,6 +60,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Autoreject(Box<autoreject::AutorejectArgs>),
     Convolve(Box<convolve::ConvolveArgs>),
     Completions(completions::CompletionsArgs),
 }
@@ -103,6 +107,7 @@ fn again(report: &std::path::Path, instead: Vec<OsString>) -> Result<ExitCode> {
 
 fn dispatch(command: Option<Command>, argv: Vec<OsString>) -> Result<ExitCode> {
     match command {
+        Some(Command::Autoreject(args)) => args.run(argv),
         Some(Command::Convolve(args)) => args.run(argv),
         Some(Command::Completions(args)) => args.run(),
         None => Err(Error::usage("no command given; see nissl --help")),

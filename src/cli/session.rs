@@ -33,6 +33,8 @@ pub struct Job<P> {
     pub inputs: Vec<PathBuf>,
     /// Files it writes; the report lies beside the first.
     pub outputs: Vec<PathBuf>,
+    /// The first output is a folder: the report lies in it.
+    pub into_folder: bool,
     /// Replace existing files.
     pub force: bool,
     /// Makes the plan.
@@ -90,22 +92,32 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     listener.finish();
     let report = report(job, &plan, grant, &recorder, &result)?;
     match result {
-        Ok(_) => {
+        Ok(outcome) => {
+            for failure in &outcome.failures {
+                edge::say_error(&failure.error.to_string());
+            }
+            let code = outcome.exit_code();
+            if outcome.outputs.is_empty() && code != ExitCode::Done {
+                deliver_if_asked(&report, &report_to, flags)?;
+                return Ok(code);
+            }
             deliver(&report, &report_to)?;
             if !flags.quiet && flags.progress != Display::Json {
                 // A closed stderr is no reason to fail a finished run.
                 let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());
             }
-            Ok(ExitCode::Done)
+            Ok(code)
         }
-        // Beside an output that does not exist nobody would look for a report.
         Err(error) => {
-            if flags.report.is_some() {
-                deliver(&report, &report_to)?;
-            }
+            deliver_if_asked(&report, &report_to, flags)?;
             Err(error)
         }
     }
+}
+
+/// Beside an output that does not exist nobody would look for a report.
+fn deliver_if_asked(report: &Report, to: &ReportTo, flags: &RunFlags) -> Result<()> {
+    if flags.report.is_some() { deliver(report, to) } else { Ok(()) }
 }
 
 /// After a signal every error is but its echo.
@@ -151,7 +163,10 @@ fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
     let path = match &flags.report {
         Some(path) if path.as_os_str() == "-" => return Ok(ReportTo::Stdout),
         Some(path) => path.clone(),
-        None => beside(job.outputs.first().map_or(Path::new("nissl"), PathBuf::as_path)),
+        None => {
+            let output = job.outputs.first().map_or(Path::new("nissl"), PathBuf::as_path);
+            if job.into_folder { output.join("report.json") } else { beside(output) }
+        }
     };
     if let Some(taken) = job.inputs.iter().chain(&job.outputs).find(|p| atomic::same_file(p, &path)) {
         let message =
@@ -164,7 +179,10 @@ fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
             return Err(Error::OutputExists(path));
         }
         let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::metadata(folder).map_err(Error::io(folder, "write the report into"))?;
+        let made_by_the_run = job.into_folder && job.outputs.iter().any(|output| output == folder);
+        if !made_by_the_run {
+            std::fs::metadata(folder).map_err(Error::io(folder, "write the report into"))?;
+        }
     }
     if path.is_dir() {
         return Err(Error::usage(format!("--report {}: is a folder, expected a file", path.display())));
@@ -213,10 +231,16 @@ fn report<P: Serialize>(
 }
 
 fn done(outcome: &Outcome) -> Ending {
+    let code = outcome.exit_code();
     Ending {
-        status: "done",
-        exit_code: ExitCode::Done as u8,
+        status: match code {
+            ExitCode::Done => "done",
+            ExitCode::Partial => "partial",
+            _ => "failed",
+        },
+        exit_code: code as u8,
         error: None,
+        failures: outcome.failures.iter().map(|failure| failure.error.to_string()).collect(),
         outputs: outcome.outputs.clone(),
         counts: outcome.counts.clone(),
     }
@@ -227,6 +251,7 @@ fn failed(error: &Error) -> Ending {
         status: "failed",
         exit_code: error.exit_code() as u8,
         error: Some(error.to_string()),
+        failures: Vec::new(),
         outputs: Vec::new(),
         counts: serde_json::Map::new(),
     }

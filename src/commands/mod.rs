@@ -5,7 +5,7 @@ pub mod autoreject;
 pub mod convolve;
 
 use crate::backend::CpuLevel;
-use crate::error::{Error, Result};
+use crate::error::{Error, ExitCode, Result};
 use crate::report::Recorder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -79,4 +79,27 @@ pub struct Outcome {
     pub outputs: Vec<PathBuf>,
     /// Counts particular to the command (cells, tiles that fell back, ...).
     pub counts: serde_json::Map<String, serde_json::Value>,
+    /// Of several inputs, those that could not be worked on.
+    #[serde(skip)]
+    pub failures: Vec<Failure>,
+}
+
+impl Outcome {
+    /// Done, done in part, or, where nothing was, the code of the first failure.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.failures.first() {
+            None => ExitCode::Done,
+            Some(first) if self.outputs.is_empty() => first.error.exit_code(),
+            Some(_) => ExitCode::Partial,
+        }
+    }
+}
+
+/// One of several inputs that could not be worked on.
+#[derive(Debug)]
+pub struct Failure {
+    /// As typed.
+    pub input: String,
+    /// Why; its line names the file.
+    pub error: Error,
 }

@@ -218,6 +218,44 @@ pub fn check_output<P: AsRef<Path>>(path: &Path, force: bool, inputs: &[P]) -> R
         .map_err(|e| Error::io(folder, "write into")(e.into()))
 }
 
+/// The rules of `-o FOLDER`, checked before any work: a folder that is empty or not there yet
+/// (unless `force`), in a place where it can be made and written to. Nothing is made here.
+///
+/// # Errors
+/// [`Error::OutputExists`] or [`Error::Usage`] for what the command line shows;
+/// [`Error::Io`] for a place that may not be written.
+pub fn check_folder(path: &Path, force: bool) -> Result<()> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::usage("-o '': expected a folder"));
+    }
+    // The nearest place that is there: the folder itself, or the one it will be made in.
+    let mut place = path;
+    let found = loop {
+        match std::fs::metadata(place) {
+            Ok(found) => break found,
+            Err(e)
+                if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+                    && place != Path::new(".") =>
+            {
+                place = parent(place);
+            }
+            Err(e) => return Err(Error::io(place, "write into")(e)),
+        }
+    };
+    if !found.is_dir() {
+        let message = format!("{}: {} is not a folder; -o needs one", path.display(), place.display());
+        return Err(Error::usage(message));
+    }
+    if place == path && !force {
+        let mut entries = std::fs::read_dir(path).map_err(Error::io(path, "read"))?;
+        if entries.next().is_some() {
+            return Err(Error::OutputExists(path.to_owned()));
+        }
+    }
+    rustix::fs::access(place, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|e| Error::io(place, "write into")(e.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,5 +342,27 @@ mod tests {
         assert_eq!(missing.exit_code(), ExitCode::Failed);
         assert!(missing.to_string().contains("absent: cannot write into: no such file"), "{missing}");
         assert!(check("in.npy/new.npy", false, "old.npy").is_err());
+    }
+
+    #[test]
+    fn folders_are_taken_empty_absent_or_by_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("empty")).unwrap();
+        fs::create_dir(at("full")).unwrap();
+        fs::write(at("full/x"), b"").unwrap();
+        for good in ["empty", "absent", "absent/below", "empty/below"] {
+            check_folder(&at(good), false).unwrap();
+        }
+        assert!(matches!(check_folder(&at("full"), false), Err(Error::OutputExists(_))));
+        check_folder(&at("full"), true).unwrap();
+        for bad in ["full/x", "full/x/below", "full/x/far/below"] {
+            let error = check_folder(&at(bad), true).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)), "{bad}: {error}");
+            assert!(error.to_string().contains("full/x is not a folder"), "{error}");
+        }
+        assert!(matches!(check_folder(Path::new(""), true), Err(Error::Usage(_))));
+        check_folder(Path::new("a name that is not there"), false).unwrap();
+        assert!(!at("absent").exists(), "nothing is made");
     }
 }

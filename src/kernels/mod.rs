@@ -4,10 +4,14 @@
 //! Each has a plain scalar definition and, where it pays, one lane-generic SIMD body that is
 //! instantiated per instruction set ([`crate::backend::CpuLevel`]).
 
+pub mod epochs;
 pub mod focal;
 pub mod focal_mean;
 pub mod focal_stats;
 pub mod hotspots;
+pub mod legacy_random;
 pub mod margins;
 pub mod simd;
+pub mod spline;
+pub mod splits;
 pub mod window;

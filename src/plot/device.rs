@@ -1,6 +1,6 @@
 //! The PNG form: frames and text by the rasteriser, maps pixel by pixel.
 
-use super::figure::{Anchor, Figure, INK, Image, Text};
+use super::figure::{Anchor, Figure, Image, Stroke, Text};
 use crate::error::{Error, Result};
 use kuva::RasterBackend;
 use kuva::render::color::Color;
@@ -17,6 +17,9 @@ pub(super) fn file(figure: &Figure) -> Result<Vec<u8>> {
     for image in &figure.images {
         paint(image, &mut pixels, size);
     }
+    for stroke in &figure.overlay {
+        paint_stroke(stroke, &mut pixels, size);
+    }
     for text in figure.texts.iter().filter(|t| t.upward) {
         paint_upward(text, &mut pixels, size)?;
     }
@@ -27,18 +30,37 @@ pub(super) fn file(figure: &Figure) -> Result<Vec<u8>> {
 fn scene(figure: &Figure) -> Scene {
     let mut scene = Scene::new(figure.width, figure.height);
     for stroke in &figure.strokes {
-        let ((x, y), (to_x, to_y)) = (stroke.from, stroke.to);
-        // Lines as rectangles of their own width: sharp on the pixel grid.
-        let (x, y, width, height, [r, g, b]) = match stroke.fill {
-            Some(fill) => (x, y, to_x - x, to_y - y, fill),
-            None => (x - 0.5, y - 0.5, to_x - x + 1.0, to_y - y + 1.0, INK),
-        };
+        let ((x, y), (to_x, to_y), [r, g, b]) = stroke.rectangle();
+        let (width, height) = (to_x - x, to_y - y);
         let fill = Color::Rgb(r, g, b);
         let (stroke, stroke_width, opacity) = (None, None, None);
         scene.elements.push(Primitive::Rect { x, y, width, height, fill, stroke, stroke_width, opacity });
     }
+    scene.elements.extend(figure.dots.iter().map(|dot| Primitive::Circle {
+        cx: dot.x,
+        cy: dot.y,
+        r: dot.radius,
+        fill: Color::Rgb(dot.fill[0], dot.fill[1], dot.fill[2]),
+        fill_opacity: None,
+        stroke: None,
+        stroke_width: None,
+    }));
     scene.elements.extend(figure.texts.iter().filter(|t| !t.upward).map(Text::primitive));
     scene
+}
+
+impl Stroke {
+    /// Upper left and lower right corner, and colour. Lines are rectangles of their own width:
+    /// sharp on the pixel grid.
+    fn rectangle(&self) -> ((f64, f64), (f64, f64), [u8; 3]) {
+        match self.fill {
+            Some(fill) => (self.from, self.to, fill),
+            None => {
+                let ((x, y), (to_x, to_y)) = (self.from, self.to);
+                ((x - 0.5, y - 0.5), (to_x + 0.5, to_y + 0.5), self.ink)
+            }
+        }
+    }
 }
 
 impl Text {
@@ -57,7 +79,7 @@ impl Text {
             },
             rotate: None,
             bold: false,
-            color: Some(Color::Rgb(INK[0], INK[1], INK[2])),
+            color: Some(Color::Rgb(self.ink[0], self.ink[1], self.ink[2])),
         }
     }
 }
@@ -73,17 +95,22 @@ fn rasterise(scene: &Scene) -> Result<(Vec<u8>, (usize, usize))> {
     Ok((pixels.chunks_exact(channels).flat_map(|p| [p[0], p[1], p[2]]).collect(), size))
 }
 
-/// Draws an upward text centred at its position: level on a strip of its own, which is then
-/// turned pixel by pixel. The rasteriser's own turning draws such text twice as heavy.
+/// Draws an upward text: level on a strip of its own, which is then turned pixel by pixel. The
+/// rasteriser's own turning draws such text twice as heavy.
 fn paint_upward(text: &Text, device: &mut [u8], (width, height): (usize, usize)) -> Result<()> {
     let size = f64::from(text.size);
     let (length, depth) = ((text.content.chars().count() as f64 + 2.0) * size, 2.0 * size);
     let mut strip = Scene::new(length, depth);
-    let level = Text { x: length / 2.0, y: 1.5 * size, anchor: Anchor::Middle, ..text.clone() };
+    let start = match text.anchor {
+        Anchor::Start => size,
+        Anchor::Middle => length / 2.0,
+        Anchor::End => length - size,
+    };
+    let level = Text { x: start, y: 1.5 * size, ..text.clone() };
     strip.elements.push(level.primitive());
     let (pixels, (columns, _)) = rasterise(&strip)?;
     let device_place = |v: f64| (v * f64::from(DENSITY)).round() as i64;
-    let (left, bottom) = (device_place(text.x - 1.5 * size), device_place(text.y + length / 2.0));
+    let (left, bottom) = (device_place(text.x - 1.5 * size), device_place(text.y + start));
     for (i, row) in (0i64..).zip(pixels.chunks_exact(columns * 3)) {
         for (j, pixel) in (1i64..).zip(row.chunks_exact(3)) {
             let (x, y) = (left + i, bottom - j);
@@ -115,6 +142,21 @@ fn paint(image: &Image, device: &mut [u8], (width, height): (usize, usize)) {
         for (j, x) in across.clone().enumerate() {
             let at = (y * width + x) * 3;
             device[at..at + 3].copy_from_slice(&row[j * image.columns / across.len()]);
+        }
+    }
+}
+
+/// Fills the rectangle of `stroke`, whole device pixels.
+fn paint_stroke(stroke: &Stroke, device: &mut [u8], (width, height): (usize, usize)) {
+    let (from, to, ink) = stroke.rectangle();
+    let span = |from: f64, to: f64, limit: usize| {
+        let edge = |v: f64| (v * f64::from(DENSITY)).round().clamp(0.0, limit as f64) as usize;
+        edge(from)..edge(to)
+    };
+    for y in span(from.1, to.1, height) {
+        for x in span(from.0, to.0, width) {
+            let at = (y * width + x) * 3;
+            device[at..at + 3].copy_from_slice(&ink);
         }
     }
 }

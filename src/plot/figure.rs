@@ -24,6 +24,7 @@ pub(super) struct Text {
     pub anchor: Anchor,
     /// Turned to read upwards.
     pub upward: bool,
+    pub ink: Rgb,
     pub content: String,
 }
 
@@ -32,7 +33,17 @@ pub(super) struct Text {
 pub(super) struct Stroke {
     pub from: (f64, f64),
     pub to: (f64, f64),
+    pub ink: Rgb,
     pub fill: Option<Rgb>,
+}
+
+/// A filled circle.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Dot {
+    pub x: f64,
+    pub y: f64,
+    pub radius: f64,
+    pub fill: Rgb,
 }
 
 /// Pixels stretched over a rectangle, each a plain block.
@@ -54,6 +65,9 @@ pub struct Figure {
     pub(super) height: f64,
     pub(super) images: Vec<Image>,
     pub(super) strokes: Vec<Stroke>,
+    pub(super) dots: Vec<Dot>,
+    /// Strokes over the images.
+    pub(super) overlay: Vec<Stroke>,
     pub(super) texts: Vec<Text>,
 }
 

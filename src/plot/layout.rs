@@ -1,7 +1,7 @@
 //! Where everything goes: panels in a grid, each a map with axes and a colour bar.
 
 use super::colours::{CLASSES, NO_VALUE, Rgb, colour};
-use super::figure::{Anchor, Figure, Image, Stroke, Text};
+use super::figure::{Anchor, Figure, INK, Image, Stroke, Text};
 use super::limits::{self, Limits};
 use super::relief;
 use super::ticks::ticks;
@@ -10,25 +10,27 @@ use super::{Axis, Panel, Scale};
 /// Space around a map, in points: left (tick labels and axis name), top (title), right (bar with
 /// its labels), bottom (tick labels and axis name).
 const MARGIN: (f64, f64, f64, f64) = (78.0, 34.0, 96.0, 48.0);
-const EDGE: f64 = 10.0;
-const TICK: f64 = 5.0;
+pub(super) const EDGE: f64 = 10.0;
+pub(super) const TICK: f64 = 5.0;
 const BAR_GAP: f64 = 12.0;
 const BAR_WIDTH: f64 = 13.0;
-const TITLE: u32 = 15;
-const LABEL: u32 = 12;
-const SMALL: u32 = 11;
+pub(super) const TITLE: u32 = 15;
+pub(super) const LABEL: u32 = 12;
+pub(super) const SMALL: u32 = 11;
 
 /// Mean width of a letter in points, as a share of the font size; DejaVu Sans is a wide face.
-const LETTER: f64 = 0.56;
+pub(super) const LETTER: f64 = 0.56;
 
 /// Side of a map, in points: longest, and shortest where the raster is a thin stripe.
 const MAP: (f64, f64) = (400.0, 60.0);
 
-struct Place {
-    x: f64,
-    y: f64,
-    width: f64,
-    height: f64,
+/// A rectangle of the page.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
 }
 
 pub(super) fn lay_out(panels: &[Panel], caption: &str) -> Figure {
@@ -60,12 +62,7 @@ pub(super) fn lay_out(panels: &[Panel], caption: &str) -> Figure {
         }
         y += MARGIN.1 + height + MARGIN.3;
     }
-    let lines = wrap(&with_colour_note(panels, caption), figure.width - 3.0 * EDGE);
-    for line in lines {
-        y += f64::from(SMALL) * 1.4;
-        figure.texts.push(text((1.5 * EDGE, y), SMALL, Anchor::Start, line));
-    }
-    figure.height = (y + EDGE).ceil();
+    finish_with(&with_colour_note(panels, caption), y, &mut figure);
     figure
 }
 
@@ -107,8 +104,14 @@ fn wrap(content: &str, width: f64) -> Vec<String> {
     lines
 }
 
+/// About how wide `content` is written, in points.
+pub(super) fn written_width(content: &str, size: u32) -> f64 {
+    let narrow = |c: char| matches!(c, 'i' | 'j' | 'l' | 't' | 'f' | 'r' | '.' | ',' | ' ' | '\'' | '|');
+    content.chars().map(|c| if narrow(c) { 0.36 } else { 0.63 }).sum::<f64>() * f64::from(size)
+}
+
 /// `content` cut to about `width` points.
-fn shortened(content: &str, size: u32, width: f64) -> String {
+pub(super) fn shortened(content: &str, size: u32, width: f64) -> String {
     let fits = ((width / (f64::from(size) * LETTER)) as usize).max(4);
     if content.chars().count() <= fits {
         return content.to_string();
@@ -123,12 +126,26 @@ fn map_size(panel: &Panel) -> (f64, f64) {
     ((w * scale).max(MAP.1).round(), (h * scale).max(MAP.1).round())
 }
 
-fn text((x, y): (f64, f64), size: u32, anchor: Anchor, content: impl Into<String>) -> Text {
-    Text { x, y, size, anchor, upward: false, content: content.into() }
+pub(super) fn text((x, y): (f64, f64), size: u32, anchor: Anchor, content: impl Into<String>) -> Text {
+    Text { x, y, size, anchor, upward: false, ink: INK, content: content.into() }
 }
 
-fn line(from: (f64, f64), to: (f64, f64)) -> Stroke {
-    Stroke { from, to, fill: None }
+pub(super) fn line(from: (f64, f64), to: (f64, f64)) -> Stroke {
+    Stroke { from, to, ink: INK, fill: None }
+}
+
+/// A rectangle full of one colour.
+pub(super) fn area(from: (f64, f64), to: (f64, f64), fill: Rgb) -> Stroke {
+    Stroke { from, to, ink: INK, fill: Some(fill) }
+}
+
+/// Writes `caption` under everything, from `y` on, and settles the height of the figure.
+pub(super) fn finish_with(caption: &str, mut y: f64, figure: &mut Figure) {
+    for line in wrap(caption, figure.width - 3.0 * EDGE) {
+        y += f64::from(SMALL) * 1.4;
+        figure.texts.push(text((1.5 * EDGE, y), SMALL, Anchor::Start, line));
+    }
+    figure.height = (y + EDGE).ceil();
 }
 
 fn draw(panel: &Panel, at: &Place, figure: &mut Figure) {
@@ -142,7 +159,7 @@ fn draw(panel: &Panel, at: &Place, figure: &mut Figure) {
     y_axis(&panel.y, at, flip, figure);
     match limits.scale {
         Scale::Classes => class_key(at, figure),
-        _ => colour_bar(panel, &limits, at, figure),
+        _ => colour_bar(&panel.unit, &limits, at, figure),
     }
 }
 
@@ -160,7 +177,7 @@ fn map(panel: &Panel, limits: &Limits, at: &Place, flip: bool) -> Image {
 }
 
 /// Half a point outside the map, so that its cells stay whole.
-fn frame(at: &Place, figure: &mut Figure) {
+pub(super) fn frame(at: &Place, figure: &mut Figure) {
     let (left, top) = (at.x - 0.5, at.y - 0.5);
     let (right, bottom) = (at.x + at.width + 0.5, at.y + at.height + 0.5);
     figure.strokes.extend([
@@ -203,7 +220,8 @@ fn y_axis(axis: &Axis, at: &Place, flip: bool, figure: &mut Figure) {
     figure.texts.push(Text { upward: true, ..upright });
 }
 
-fn colour_bar(panel: &Panel, limits: &Limits, at: &Place, figure: &mut Figure) {
+/// Beside the map at `at`, as high as it.
+pub(super) fn colour_bar(unit: &str, limits: &Limits, at: &Place, figure: &mut Figure) {
     let steps = 256;
     let value = |i: usize| limits.high - (i as f64 + 0.5) / steps as f64 * (limits.high - limits.low);
     let bar = Place { x: at.x + at.width + BAR_GAP, width: BAR_WIDTH, ..*at };
@@ -218,7 +236,7 @@ fn colour_bar(panel: &Panel, limits: &Limits, at: &Place, figure: &mut Figure) {
     frame(&bar, figure);
     let right = bar.x + bar.width + 0.5;
     let mut longest = 0;
-    for (value, label) in ticks(limits.low, limits.high, (at.height / 42.0) as usize) {
+    for (value, label) in ticks(limits.low, limits.high, ((at.height / 42.0) as usize).max(3)) {
         let y = bar.y + (limits.high - value) / (limits.high - limits.low) * bar.height;
         longest = longest.max(label.chars().count());
         figure.strokes.push(line((right, y), (right + TICK, y)));
@@ -226,7 +244,7 @@ fn colour_bar(panel: &Panel, limits: &Limits, at: &Place, figure: &mut Figure) {
     }
     let x = (right + TICK + 17.0 + longest as f64 * f64::from(SMALL) * 0.64)
         .min(at.x + at.width + MARGIN.2 - 2.0);
-    let label = shortened(&panel.unit, LABEL, at.height);
+    let label = shortened(unit, LABEL, at.height);
     let upright = text((x, at.y + at.height / 2.0), LABEL, Anchor::Middle, label);
     figure.texts.push(Text { upward: true, ..upright });
 }
@@ -242,7 +260,7 @@ fn class_key(at: &Place, figure: &mut Figure) {
             c => format!("cold {} %", -c),
         };
         let size = step - 4.0;
-        figure.strokes.push(Stroke { from: (x, y), to: (x + BAR_WIDTH, y + size), fill: Some(*fill) });
+        figure.strokes.push(area((x, y), (x + BAR_WIDTH, y + size), *fill));
         frame(&Place { x, y, width: BAR_WIDTH, height: size }, figure);
         figure.texts.push(text((x + BAR_WIDTH + 7.0, y + size / 2.0 + 4.0), SMALL, Anchor::Start, name));
         y += step;

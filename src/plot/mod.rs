@@ -1,4 +1,5 @@
-//! Pictures of rasters: panels side by side with axes, colour bars and a caption, as SVG or PNG.
+//! Pictures: rasters as panels side by side with axes, colour bars and a caption; reject logs,
+//! thresholds and loss grids of `autoreject`. As SVG or PNG.
 //!
 //! Grids are `[row, column]`, row 0 at the top. Maps are embedded pixels, frames and text are
 //! vectors, so a picture of a large raster stays small and has no seams between cells. Equal
@@ -7,15 +8,23 @@
 mod colours;
 mod device;
 mod figure;
+mod folding;
 mod layout;
 mod limits;
+mod loss;
+mod measure;
+mod reject_log;
 mod relief;
 mod svg;
 mod thinner;
+mod thresholds;
 mod ticks;
 
 pub use figure::Figure;
+pub use loss::{LossMap, loss};
+pub use reject_log::reject_log;
 pub use thinner::{Reduce, Thinner};
+pub use thresholds::{ChannelThreshold, thresholds};
 
 use crate::array::Real;
 
@@ -121,5 +130,7 @@ pub fn panels(panels: &[Panel], caption: &str) -> Figure {
     layout::lay_out(panels, caption)
 }
 
+#[cfg(test)]
+mod autoreject_tests;
 #[cfg(test)]
 mod tests;

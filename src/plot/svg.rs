@@ -2,7 +2,7 @@
 
 use super::colours::Rgb;
 use super::device::encode;
-use super::figure::{Anchor, Figure, INK, Image, Stroke, Text};
+use super::figure::{Anchor, Figure, Image, Stroke, Text};
 use crate::error::Result;
 use std::fmt::Write;
 
@@ -18,6 +18,14 @@ pub(super) fn document(figure: &Figure) -> Result<String> {
         image(drawn, &mut out)?;
     }
     for drawn in &figure.strokes {
+        stroke(drawn, &mut out);
+    }
+    for drawn in &figure.dots {
+        let (x, y, r) = (drawn.x, drawn.y, drawn.radius);
+        let fill = hex(drawn.fill);
+        let _ = writeln!(out, "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{r:.2}\" fill=\"{fill}\"/>");
+    }
+    for drawn in &figure.overlay {
         stroke(drawn, &mut out);
     }
     for drawn in &figure.texts {
@@ -54,7 +62,7 @@ fn stroke(stroke: &Stroke, out: &mut String) {
         None => writeln!(
             out,
             "<line x1=\"{x:.2}\" y1=\"{y:.2}\" x2=\"{to_x:.2}\" y2=\"{to_y:.2}\" stroke=\"{}\"/>",
-            hex(INK)
+            hex(stroke.ink)
         ),
     };
 }
@@ -76,7 +84,7 @@ fn text(text: &Text, out: &mut String) {
         text.x,
         text.y,
         text.size,
-        hex(INK),
+        hex(text.ink),
         escape(&text.content)
     );
 }

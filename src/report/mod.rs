@@ -118,12 +118,15 @@ impl From<Stage> for TimedStage {
 /// How a run ended.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ending {
-    /// `done` or `failed`.
+    /// `done`, `partial` (some of several inputs failed) or `failed`.
     pub status: &'static str,
     /// The process's exit code.
     pub exit_code: u8,
     /// The error line of a failed run.
     pub error: Option<String>,
+    /// Of several inputs, the error lines of those that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
     /// Files written.
     pub outputs: Vec<PathBuf>,
     /// Counts particular to the command.
@@ -164,6 +167,7 @@ pub(crate) mod sample {
                 status: "done",
                 exit_code: 0,
                 error: None,
+                failures: Vec::new(),
                 outputs: vec!["out.npy".into()],
                 counts: Map::new(),
             },

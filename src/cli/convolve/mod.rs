@@ -201,6 +201,7 @@ impl ConvolveArgs {
             argv,
             inputs: vec![options.input.path.clone()],
             outputs: std::iter::once(&options.output).chain(&options.plot).cloned().collect(),
+            into_folder: false,
             force: self.to.force,
             plan: Box::new(move |context| convolve::plan(&options, context)),
             warnings: |plan| &plan.warnings,

@@ -6,22 +6,36 @@
 //! rejection for MEG and EEG data", NeuroImage 159, 2017; numbers as `autoreject` 0.5.1 gives
 //! them (spec autoreject).
 
+pub mod advice;
 pub mod channels;
 pub mod cleaned;
 mod copying;
+pub mod epochs;
 mod fellows;
 pub mod fitted;
+pub mod folders;
 pub mod montage;
 pub mod options;
+pub mod passes_grid;
+pub mod passes_measure;
+pub mod passes_ransac;
+pub mod passes_sweep;
 pub mod picks;
 mod reading;
 pub mod recording;
 pub mod reject_log;
+pub mod repairs;
 mod sources;
 #[cfg(feature = "hdf5")]
 pub mod state;
 pub mod summary;
 pub mod tsv;
+
+#[cfg(feature = "plot")]
+pub mod pictures;
+#[cfg(not(feature = "plot"))]
+#[path = "no_pictures.rs"]
+pub mod pictures;
 
 pub use options::Options;
 pub use recording::Recording;

@@ -104,3 +104,29 @@ pub struct Options {
     /// Go on from matching checkpoints.
     pub resume: bool,
 }
+
+impl Default for Options {
+    /// What a command line with nothing but inputs and an output asks.
+    fn default() -> Self {
+        Options {
+            inputs: Vec::new(),
+            output: PathBuf::new(),
+            method: Method::default(),
+            search: ThresholdSearch::default(),
+            n_interpolate: None,
+            consensus: None,
+            cv: None,
+            decim: 1,
+            sources: ChannelSources::default(),
+            augment: true,
+            thresholds: None,
+            apply: None,
+            reject_log: None,
+            fresh_labels: false,
+            drop_unrepaired: false,
+            seed: None,
+            compress: None,
+            resume: false,
+        }
+    }
+}

@@ -5,7 +5,8 @@
 //! `--thresholds`; losses are in SI units. Indices count from 0. Infinite numbers are `null`, and
 //! so is every field that the method does not have.
 
-use super::options::Method;
+use super::global::ValidationCurve;
+use super::options::{Method, ThresholdSearch};
 use super::picks;
 use super::recording::Recording;
 use super::sources::read_text;
@@ -77,6 +78,21 @@ pub struct Summary {
     pub selection: Vec<usize>,
     /// Repaired (epoch, channel).
     pub interpolated: Vec<(usize, String)>,
+    /// Metres from each of [`Summary::interpolated`] in a kept epoch to its nearest source, in
+    /// their order; null where there is no source.
+    pub nearest_source: Vec<f64>,
+    /// Repairs in kept epochs whose nearest source is itself bad and not repaired.
+    pub leaning_repairs: usize,
+    /// Kept epochs without any source: their repaired channels are zeros.
+    pub sourceless_epochs: usize,
+    /// How the thresholds were searched: `bayesian`, `random` or `exact`.
+    pub threshold_search: Option<ThresholdSearch>,
+    /// Threshold of least loss by channel, data's unit.
+    pub optimum: Option<Named<f64>>,
+    /// How far the loss of the chosen threshold is above the least one, by channel, as a share.
+    pub excess_loss: Option<Named<f64>>,
+    /// Losses over evenly spaced thresholds by type (`global`).
+    pub validation_curve: Option<Named<ValidationCurve>>,
 }
 
 impl Summary {
@@ -103,6 +119,13 @@ impl Summary {
             bad_epochs: Vec::new(),
             selection: Vec::new(),
             interpolated: Vec::new(),
+            nearest_source: Vec::new(),
+            leaning_repairs: 0,
+            sourceless_epochs: 0,
+            threshold_search: None,
+            optimum: None,
+            excess_loss: None,
+            validation_curve: None,
         }
     }
 

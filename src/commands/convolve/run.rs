@@ -74,6 +74,7 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],
         outputs,
         counts: tally.into_counts(),
+        failures: Vec::new(),
     })
 }
 

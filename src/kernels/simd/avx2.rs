@@ -10,6 +10,7 @@ pub struct Avx2(__m256d);
 // SAFETY (every block below): the trait's contract gives AVX2, FMA and valid pointers.
 impl Lanes for Avx2 {
     type Single = __m256;
+    type Mask = __m256d;
     const N: usize = 4;
     const REGISTERS: usize = 16;
     #[inline(always)]
@@ -71,6 +72,35 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         unsafe { Avx2(_mm256_max_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        unsafe { Avx2(_mm256_min_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn at_most(self, limit: Self) -> __m256d {
+        unsafe { _mm256_cmp_pd::<_CMP_LE_OQ>(self.0, limit.0) }
+    }
+    #[inline(always)]
+    unsafe fn select(self, mask: __m256d, other: Self) -> Self {
+        unsafe { Avx2(_mm256_blendv_pd(other.0, self.0, mask)) }
+    }
+    #[inline(always)]
+    unsafe fn add_where(self, mask: __m256d, other: Self) -> Self {
+        unsafe { Avx2(_mm256_add_pd(self.0, _mm256_and_pd(mask, other.0))) }
+    }
+    #[inline(always)]
+    unsafe fn all(mask: __m256d) -> bool {
+        unsafe { _mm256_movemask_pd(mask) == 0b1111 }
+    }
+    #[inline(always)]
+    unsafe fn sums(rows: *const Self) -> Self {
+        unsafe {
+            let (a, b) = (_mm256_hadd_pd((*rows).0, (*rows.add(1)).0), (rows.add(2), rows.add(3)));
+            let b = _mm256_hadd_pd((*b.0).0, (*b.1).0);
+            let low = _mm256_permute2f128_pd::<0x20>(a, b);
+            Avx2(_mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(a, b)))
+        }
     }
     #[inline(always)]
     unsafe fn through_f32(self) -> Self {

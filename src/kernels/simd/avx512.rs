@@ -10,6 +10,7 @@ pub struct Avx512(__m512d);
 // SAFETY (every block below): the trait's contract gives AVX-512 and valid pointers.
 impl Lanes for Avx512 {
     type Single = __m512;
+    type Mask = __mmask8;
     const N: usize = 8;
     const REGISTERS: usize = 32;
     #[inline(always)]
@@ -71,6 +72,47 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         unsafe { Avx512(_mm512_max_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        unsafe { Avx512(_mm512_min_pd(self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn at_most(self, limit: Self) -> __mmask8 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self.0, limit.0) }
+    }
+    #[inline(always)]
+    unsafe fn select(self, mask: __mmask8, other: Self) -> Self {
+        unsafe { Avx512(_mm512_mask_blend_pd(mask, other.0, self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn add_where(self, mask: __mmask8, other: Self) -> Self {
+        unsafe { Avx512(_mm512_mask_add_pd(self.0, mask, self.0, other.0)) }
+    }
+    #[inline(always)]
+    unsafe fn all(mask: __mmask8) -> bool {
+        mask == 0xff
+    }
+    #[inline(always)]
+    unsafe fn sums(rows: *const Self) -> Self {
+        unsafe {
+            // Each step adds halves and packs two registers into one: 8, 4, 2, 1.
+            macro_rules! pairs {
+                ($i:literal) => {{
+                    let (a, b) = ((*rows.add($i)).0, (*rows.add($i + 1)).0);
+                    _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b))
+                }};
+            }
+            macro_rules! fold {
+                ($a:expr, $b:expr) => {{
+                    let (a, b) = ($a, $b);
+                    let even = _mm512_shuffle_f64x2::<0x88>(a, b);
+                    _mm512_add_pd(even, _mm512_shuffle_f64x2::<0xdd>(a, b))
+                }};
+            }
+            let first = fold!(pairs!(0), pairs!(2));
+            Avx512(fold!(first, fold!(pairs!(4), pairs!(6))))
+        }
     }
     #[inline(always)]
     unsafe fn through_f32(self) -> Self {

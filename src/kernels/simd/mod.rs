@@ -30,6 +30,8 @@ pub use portable::Portable;
 pub trait Lanes: Copy {
     /// A register of twice as many single-precision lanes.
     type Single: Copy;
+    /// One truth value per lane.
+    type Mask: Copy;
     /// Lanes of a register.
     const N: usize;
     /// Registers of the instruction set, which bounds the block of accumulators.
@@ -64,6 +66,18 @@ pub trait Lanes: Copy {
     unsafe fn abs(self) -> Self;
     /// The larger one; either one where a lane is not a number.
     unsafe fn max(self, other: Self) -> Self;
+    /// The smaller one; either one where a lane is not a number.
+    unsafe fn min(self, other: Self) -> Self;
+    /// Where `self <= limit`.
+    unsafe fn at_most(self, limit: Self) -> Self::Mask;
+    /// `self` where the mask holds, `other` elsewhere.
+    unsafe fn select(self, mask: Self::Mask, other: Self) -> Self;
+    /// `self + other` where the mask holds, `self` elsewhere.
+    unsafe fn add_where(self, mask: Self::Mask, other: Self) -> Self;
+    /// True where the mask holds in every lane.
+    unsafe fn all(mask: Self::Mask) -> bool;
+    /// Lane `i` is the sum over the lanes of `rows[i]`, for `N` registers at `rows`.
+    unsafe fn sums(rows: *const Self) -> Self;
     /// Rounds to single precision and widens again.
     unsafe fn through_f32(self) -> Self;
     /// Own value where `test` is a number, +0 where it is not.

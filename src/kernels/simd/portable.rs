@@ -9,6 +9,7 @@ pub struct Portable([f64; 2]);
 // SAFETY (whole impl): plain arithmetic; pointers are valid by the trait's contract.
 impl Lanes for Portable {
     type Single = [f32; 4];
+    type Mask = [bool; 2];
     const N: usize = 2;
     const REGISTERS: usize = 16;
     #[inline(always)]
@@ -78,6 +79,35 @@ impl Lanes for Portable {
     unsafe fn max(self, other: Self) -> Self {
         let larger = |a: f64, b: f64| if a > b { a } else { b };
         Portable([larger(self.0[0], other.0[0]), larger(self.0[1], other.0[1])])
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        let min = |a: f64, b: f64| if a < b { a } else { b };
+        Portable([min(self.0[0], other.0[0]), min(self.0[1], other.0[1])])
+    }
+    #[inline(always)]
+    unsafe fn at_most(self, limit: Self) -> [bool; 2] {
+        [self.0[0] <= limit.0[0], self.0[1] <= limit.0[1]]
+    }
+    #[inline(always)]
+    unsafe fn select(self, mask: [bool; 2], other: Self) -> Self {
+        let pick = |i: usize| if mask[i] { self.0[i] } else { other.0[i] };
+        Portable([pick(0), pick(1)])
+    }
+    #[inline(always)]
+    unsafe fn add_where(self, mask: [bool; 2], other: Self) -> Self {
+        let add = |i: usize| if mask[i] { self.0[i] + other.0[i] } else { self.0[i] };
+        Portable([add(0), add(1)])
+    }
+    #[inline(always)]
+    unsafe fn all(mask: [bool; 2]) -> bool {
+        mask[0] && mask[1]
+    }
+    #[inline(always)]
+    unsafe fn sums(rows: *const Self) -> Self {
+        // SAFETY: two registers, by the trait's contract.
+        let (a, b) = unsafe { (*rows, *rows.add(1)) };
+        Portable([a.0[0] + a.0[1], b.0[0] + b.0[1]])
     }
     #[inline(always)]
     unsafe fn through_f32(self) -> Self {

@@ -1,0 +1,217 @@
+//! The fit of one channel type: thresholds, votes, grid search, reject log (spec autoreject 5-9).
+
+use super::channels::ChannelKind;
+use super::epochs::Epochs;
+use super::fitted::Fitted;
+use super::options::ThresholdSearch;
+use super::passes_grid::Grid;
+use super::passes_measure::{measured, predicted, stop_if_asked};
+use super::passes_sweep::{FoldRows, Sweep};
+use super::repairs::{Means, Repairs};
+use super::search::{self, Found, LossTable};
+use super::votes;
+use crate::backend::CpuLevel;
+use crate::error::Result;
+use crate::kernels::epochs::Predictor;
+use crate::kernels::splits;
+use crate::report::Recorder;
+
+/// Splits of each channel's threshold search (spec autoreject 3.2).
+const SPLITS: usize = 10;
+
+/// Points at which the Bayesian search begins (spec autoreject 7.1).
+const INITIAL: usize = 40;
+
+/// What a fit is asked to do.
+pub struct Wishes<'a> {
+    /// Grid of consensus shares.
+    pub consensus: &'a [f64],
+    /// Grid of numbers of repaired channels.
+    pub n_interpolate: &'a [i64],
+    /// Folds of the grid search.
+    pub cv: usize,
+    /// How thresholds are searched.
+    pub search: ThresholdSearch,
+    /// Predicted epochs take part in the search.
+    pub augment: bool,
+    /// Labels begin anew for every entry of the n_interpolate grid.
+    pub fresh_labels: bool,
+    /// Seed of splits and random search.
+    pub seed: u32,
+}
+
+/// The channels of one type.
+pub struct Group<'a> {
+    /// The type.
+    pub kind: ChannelKind,
+    /// Positions among the recording's channels.
+    pub picks: &'a [usize],
+    /// Their names.
+    pub names: &'a [String],
+    /// How they are repaired.
+    pub means: &'a Means,
+    /// Thresholds that are given instead of searched.
+    pub thresholds: Option<&'a [f64]>,
+}
+
+/// A fit and what else is worth knowing of it.
+#[derive(Debug)]
+pub struct Fit {
+    /// Thresholds, choices, loss.
+    pub fitted: Fitted,
+    /// Peak-to-peak `[epoch][pick]`.
+    pub ptp: Vec<f64>,
+    /// How each threshold was found; empty where thresholds were given.
+    pub found: Vec<Found>,
+}
+
+/// Peak-to-peak of measured epochs, and of predicted ones behind them, `[row][channel]`.
+pub fn amplitudes(
+    (level, recorder): (CpuLevel, &Recorder),
+    epochs: &Epochs,
+    predictor: Option<&Predictor>,
+) -> Result<Vec<f64>> {
+    let [n, channels, _] = epochs.shape();
+    let kinds = if predictor.is_some() { 2 } else { 1 };
+    let mut ptp = vec![0.0; kinds * n * channels];
+    let (own, others) = ptp.split_at_mut(n * channels);
+    recorder.time("measure", || {
+        epochs.by_epochs(|slab| {
+            let range = slab.first_epoch * channels..(slab.first_epoch + slab.epochs) * channels;
+            measured(level, slab, recorder, &mut own[range.clone()]);
+            if let Some(predictor) = predictor {
+                predicted(level, predictor, slab, recorder, &mut others[range]);
+            }
+            recorder.advance(slab.epochs as u64);
+            stop_if_asked(recorder)
+        })
+    })?;
+    Ok(ptp)
+}
+
+/// Rows of the stratified splits: all epochs, and the predicted ones behind them.
+fn split_rows(epochs: usize, augment: bool, seed: u32) -> Result<Vec<FoldRows>> {
+    let classes = if augment { vec![epochs; 2] } else { vec![epochs] };
+    let rows = |rows: Vec<usize>| rows.into_iter().map(|row| row as u32).collect();
+    let splits = splits::stratified(&classes, SPLITS, seed)?;
+    Ok(splits.into_iter().map(|split| FoldRows { train: rows(split.train), test: rows(split.test) }).collect())
+}
+
+/// Fits one group of channels.
+///
+/// # Errors
+/// Too few epochs for the folds, a source that cannot be read, or a request to stop.
+pub fn fit(
+    tools: (CpuLevel, &Recorder),
+    epochs: &Epochs,
+    group: &Group,
+    wishes: &Wishes,
+) -> Result<Fit> {
+    let (level, recorder) = tools;
+    let [n, channels, samples] = epochs.shape();
+    let folds = splits::folds(n, wishes.cv)?;
+    let (thresholds, ptp, found) = match group.thresholds {
+        Some(given) => (given.to_vec(), amplitudes(tools, epochs, None)?, Vec::new()),
+        None => searched(tools, epochs, group, wishes)?,
+    };
+    let votes = votes::votes(&ptp, &thresholds);
+    let bad_counts = votes::bad_counts(&votes, channels);
+    let labels = labels(&votes, &ptp, channels, wishes);
+    let (loss, (kappa, rho)) = recorder.time("grid", || -> Result<_> {
+        let repairs: Vec<Repairs> = labels.iter().map(|l| Repairs::new(group.means, l, channels)).collect();
+        let grid = Grid {
+            level,
+            recorder,
+            folds: &folds,
+            consensus: wishes.consensus,
+            n_interpolate: wishes.n_interpolate,
+            bad_counts: &bad_counts,
+            repairs: &repairs,
+            channels,
+            samples,
+        };
+        let mut squares = vec![0.0; grid.entries()];
+        epochs.by_times(|slab| {
+            grid.add(slab, &mut squares);
+            recorder.advance((n * slab.samples / samples) as u64);
+            stop_if_asked(recorder)
+        })?;
+        let loss = grid.losses(&squares);
+        let shape = (wishes.consensus.len(), wishes.n_interpolate.len(), folds.len());
+        let choice = votes::choice(&loss, shape);
+        Ok((loss, choice))
+    })?;
+    let fitted = Fitted {
+        kind: group.kind,
+        picks: group.picks.to_vec(),
+        names: group.names.to_vec(),
+        thresholds,
+        consensus: wishes.consensus[kappa],
+        n_interpolate: wishes.n_interpolate[rho],
+        loss,
+    };
+    Ok(Fit { fitted, ptp, found })
+}
+
+/// Labels for each entry of the n_interpolate grid.
+fn labels(fresh: &[u8], ptp: &[f64], channels: usize, wishes: &Wishes) -> Vec<Vec<u8>> {
+    if wishes.fresh_labels {
+        votes::fresh(fresh, ptp, channels, wishes.n_interpolate)
+    } else {
+        votes::carried(fresh, ptp, channels, wishes.n_interpolate)
+    }
+}
+
+/// Thresholds by search; peak-to-peak of the measured epochs; how each was found.
+type Searched = (Vec<f64>, Vec<f64>, Vec<Found>);
+
+fn searched(
+    tools: (CpuLevel, &Recorder),
+    epochs: &Epochs,
+    group: &Group,
+    wishes: &Wishes,
+) -> Result<Searched> {
+    let recorder = tools.1;
+    let [n, channels, samples] = epochs.shape();
+    let folds = split_rows(n, wishes.augment, wishes.seed)?;
+    let weights = match (wishes.augment, group.means) {
+        (false, _) => None,
+        (true, Means::Spline(spline)) => Some(spline.leave_one_out()),
+        (true, Means::Unchanged) => Some(identity(channels)),
+    };
+    let predictor = weights.map(|w| Predictor::new(&w, channels, channels));
+    let mut ptp = amplitudes(tools, epochs, predictor.as_ref())?;
+    let found = recorder.time("thresholds", || -> Result<Vec<Found>> {
+        let mut sweep = Sweep::new(tools, predictor.as_ref(), [n, channels, samples], &ptp, &folds);
+        epochs.by_times(|slab| sweep.add(slab))?;
+        search_all(&sweep, &ptp, wishes, recorder)
+    })?;
+    ptp.truncate(n * channels);
+    Ok((found.iter().map(|f| f.threshold).collect(), ptp, found))
+}
+
+/// Weights that leave every channel as it is.
+fn identity(channels: usize) -> Vec<f64> {
+    (0..channels * channels).map(|at| if at / channels == at % channels { 1.0 } else { 0.0 }).collect()
+}
+
+/// The search of each channel over its table of losses.
+fn search_all(sweep: &Sweep, ptp: &[f64], wishes: &Wishes, recorder: &Recorder) -> Result<Vec<Found>> {
+    use rayon::prelude::*;
+    let channels = sweep.channels();
+    (0..channels)
+        .into_par_iter()
+        .map(|channel| {
+            recorder.share("thresholds", || {
+                let column: Vec<f64> = ptp.iter().skip(channel).step_by(channels).copied().collect();
+                let (candidates, loss) = sweep.candidates(channel, &column, true);
+                let table = LossTable { candidates: &candidates, loss: &loss };
+                match wishes.search {
+                    ThresholdSearch::Bayesian => search::bayesian(&table, INITIAL),
+                    ThresholdSearch::Random => search::random(&table, wishes.seed),
+                    ThresholdSearch::Exact => search::exact(&table),
+                }
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! The loss of every pair of consensus and number of repaired channels (spec autoreject 9.3, 14).
+//!
+//! Work is cut into ranges of samples, each done by one worker from end to end: medians of the
+//! test epochs as measured, sums of the epochs by fold and by how many bad channels they have,
+//! and what the repairs change in these sums. A pair's train mean is then a sum of few such
+//! sums. Losses are sums of squares over samples; ranges follow from the shape alone and are
+//! added in order.
+
+use super::epochs::Slab;
+use super::repairs::{Repairs, Scratch};
+use crate::backend::CpuLevel;
+use crate::kernels::epochs::{Tile, medians};
+use crate::report::Recorder;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// What the grid search is over.
+pub struct Grid<'a> {
+    /// Instruction set.
+    pub level: CpuLevel,
+    /// Told of the work.
+    pub recorder: &'a Recorder,
+    /// Test epochs of each fold, contiguous and covering all.
+    pub folds: &'a [Range<usize>],
+    /// Consensus shares, ascending or not.
+    pub consensus: &'a [f64],
+    /// Numbers of repaired channels.
+    pub n_interpolate: &'a [i64],
+    /// Bad channels of each epoch.
+    pub bad_counts: &'a [usize],
+    /// Repairs of each epoch, for each entry of `n_interpolate`.
+    pub repairs: &'a [Repairs],
+    /// Channels of the group.
+    pub channels: usize,
+    /// Samples of an epoch.
+    pub samples: usize,
+}
+
+/// Samples of a range for epochs of `samples` samples.
+fn range_width(samples: usize) -> usize {
+    match samples {
+        0..=127 => 16,
+        128..=511 => 32,
+        _ => 64,
+    }
+}
+
+/// Sums over epochs of one range, `[channel][sample]` each, by fold and bin; None where no epoch
+/// falls.
+type Sums = Vec<Vec<Option<Vec<f64>>>>;
+
+impl Grid<'_> {
+    /// Adds the sums of squares of all ranges of `slab`, which holds all epochs, to `squares`
+    /// `[consensus][n_interpolate][fold]`.
+    pub fn add(&self, slab: Slab, squares: &mut [f64]) {
+        let width = range_width(self.samples);
+        let starts: Vec<usize> = (0..slab.samples).step_by(width).collect();
+        let partial: Vec<Vec<f64>> = starts
+            .into_par_iter()
+            .map(|first| {
+                self.recorder
+                    .share("grid", || self.range(slab, first..slab.samples.min(first + width), squares.len()))
+            })
+            .collect();
+        for partial in partial {
+            squares.iter_mut().zip(partial).for_each(|(all, part)| *all += part);
+        }
+    }
+
+    /// Losses `[consensus][n_interpolate][fold]` from the sums of squares of all slabs.
+    pub fn losses(&self, squares: &[f64]) -> Vec<f64> {
+        let scale = (self.channels * self.samples) as f64;
+        let root = |(at, square): (usize, &f64)| {
+            if self.is_open(at) { (square / scale).sqrt() } else { f64::INFINITY }
+        };
+        squares.iter().enumerate().map(root).collect()
+    }
+
+    /// Entries of `squares` and of losses.
+    pub fn entries(&self) -> usize {
+        self.consensus.len() * self.n_interpolate.len() * self.folds.len()
+    }
+
+    /// True where entry `at` has any epoch to average: more channels may be bad than are
+    /// repaired, and some train epoch is good.
+    fn is_open(&self, at: usize) -> bool {
+        let (fold, at) = (at % self.folds.len(), at / self.folds.len());
+        let (rho, kappa) = (at % self.n_interpolate.len(), at / self.n_interpolate.len());
+        let limit = self.consensus[kappa] * self.channels as f64;
+        limit > self.n_interpolate[rho] as f64 && self.kept(kappa, fold) > 0
+    }
+
+    /// Train epochs of `fold` that are good at consensus `kappa`.
+    fn kept(&self, kappa: usize, fold: usize) -> usize {
+        let limit = self.consensus[kappa] * self.channels as f64;
+        let test = &self.folds[fold];
+        let good = |(epoch, bad): &(usize, &usize)| !test.contains(epoch) && (**bad as f64) < limit;
+        self.bad_counts.iter().enumerate().filter(good).count()
+    }
+
+    /// Consensus shares by ascending value: bins of epochs follow this order.
+    fn ascending(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.consensus.len()).collect();
+        order.sort_by(|&a, &b| self.consensus[a].total_cmp(&self.consensus[b]));
+        order
+    }
+
+    fn range(&self, slab: Slab, samples: Range<usize>, entries: usize) -> Vec<f64> {
+        let order = self.ascending();
+        let limits: Vec<f64> = order.iter().map(|&k| self.consensus[k] * self.channels as f64).collect();
+        let tests = self.test_medians(slab, &samples);
+        let (raw, patches) = self.sums(slab, &samples, &limits);
+        let mut squares = vec![0.0; entries];
+        for (rho, patches) in patches.iter().enumerate() {
+            self.compare((&raw, patches), &tests, (rho, &order), &mut squares);
+        }
+        squares
+    }
+
+    /// Medians of the test epochs as measured, `[fold][channel][sample]`.
+    fn test_medians(&self, slab: Slab, samples: &Range<usize>) -> Vec<Vec<f64>> {
+        let (count, stride) = (samples.len(), samples.len().next_multiple_of(8));
+        let mut rows = Vec::new();
+        let mut out = vec![0.0; stride];
+        self.folds
+            .iter()
+            .map(|fold| {
+                let mut all = Vec::with_capacity(self.channels * count);
+                rows.resize(fold.len() * stride, 0.0);
+                for channel in 0..self.channels {
+                    for (epoch, row) in fold.clone().zip(rows.chunks_exact_mut(stride)) {
+                        row[..count].copy_from_slice(&slab.row(epoch, channel)[samples.clone()]);
+                        row[count..].fill(0.0);
+                    }
+                    let tile = Tile { values: &rows, stride, rows: fold.len(), samples: count };
+                    medians(self.level, tile, &mut out);
+                    all.extend_from_slice(&out[..count]);
+                }
+                all
+            })
+            .collect()
+    }
+
+    /// Sums of measured epochs, and for each entry of `n_interpolate` what repairs add to them.
+    fn sums(&self, slab: Slab, samples: &Range<usize>, limits: &[f64]) -> (Sums, Vec<Sums>) {
+        let (count, bins) = (samples.len(), limits.len());
+        let empty = || vec![vec![None; bins]; self.folds.len()];
+        let (mut raw, mut patches): (Sums, Vec<Sums>) =
+            (empty(), self.repairs.iter().map(|_| empty()).collect());
+        let zeros = || vec![0.0; self.channels * count];
+        let mut scratch = Scratch::default();
+        for (fold, epochs) in self.folds.iter().enumerate() {
+            for epoch in epochs.clone() {
+                // The first consensus at which the epoch is good; the ones above follow.
+                let bad = self.bad_counts[epoch] as f64;
+                let Some(bin) = limits.iter().position(|&limit| bad < limit) else { continue };
+                let row = |channel: usize| &slab.row(epoch, channel)[samples.clone()];
+                let sum = raw[fold][bin].get_or_insert_with(zeros);
+                for (channel, sum) in sum.chunks_exact_mut(count).enumerate() {
+                    sum.iter_mut().zip(row(channel)).for_each(|(sum, v)| *sum += v);
+                }
+                for (repairs, patches) in self.repairs.iter().zip(&mut patches) {
+                    let Some(repair) = repairs.of(epoch) else { continue };
+                    let predicted = repair.predict(self.level, count, row, &mut scratch);
+                    let patch = patches[fold][bin].get_or_insert_with(zeros);
+                    for (&channel, predicted) in repair.bad.iter().zip(predicted.chunks_exact(count)) {
+                        let patch = &mut patch[channel * count..][..count];
+                        for ((patch, v), measured) in patch.iter_mut().zip(predicted).zip(row(channel)) {
+                            *patch += v - measured;
+                        }
+                    }
+                }
+            }
+        }
+        (raw, patches)
+    }
+
+    /// Squared differences between train means and test medians for one entry of `n_interpolate`.
+    fn compare(
+        &self,
+        (raw, patches): (&Sums, &Sums),
+        tests: &[Vec<f64>],
+        (rho, order): (usize, &[usize]),
+        squares: &mut [f64],
+    ) {
+        let (folds, size) = (self.folds.len(), tests.first().map_or(0, Vec::len));
+        // Sums of each fold's good epochs, growing with the consensus.
+        let mut good = vec![vec![0.0; size]; folds];
+        // Sums of the folds behind each one: with those before it, all others, without taking
+        // its own off again.
+        let mut behind = vec![vec![0.0; size]; folds + 1];
+        let mut before = vec![0.0; size];
+        for (bin, &kappa) in order.iter().enumerate() {
+            for (fold, good) in good.iter_mut().enumerate() {
+                for sums in [&raw[fold][bin], &patches[fold][bin]].into_iter().flatten() {
+                    good.iter_mut().zip(sums).for_each(|(good, v)| *good += v);
+                }
+            }
+            for fold in (0..folds).rev() {
+                let (head, tail) = behind.split_at_mut(fold + 1);
+                for ((to, after), own) in head[fold].iter_mut().zip(&tail[0]).zip(&good[fold]) {
+                    *to = after + own;
+                }
+            }
+            before.fill(0.0);
+            for fold in 0..folds {
+                let at = (kappa * self.n_interpolate.len() + rho) * folds + fold;
+                if self.is_open(at) {
+                    let share = 1.0 / self.kept(kappa, fold) as f64;
+                    let means = before.iter().zip(&behind[fold + 1]).map(|(a, b)| (a + b) * share);
+                    squares[at] +=
+                        means.zip(&tests[fold]).map(|(mean, test)| (mean - test).powi(2)).sum::<f64>();
+                }
+                before.iter_mut().zip(&good[fold]).for_each(|(before, v)| *before += v);
+            }
+        }
+    }
+}
+
+/// Bytes that a worker holds for one range.
+pub fn grid_bytes([_, channels, samples]: [usize; 3], folds: usize, bins: usize, repairs: usize) -> u64 {
+    let size = channels * range_width(samples) * 8;
+    (size * folds * (bins * (1 + repairs) + 4)) as u64
+}

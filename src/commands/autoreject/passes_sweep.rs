@@ -1,0 +1,322 @@
+//! The loss of every candidate threshold of every channel, tile by tile in time (spec
+//! autoreject 6, 8, 14).
+//!
+//! A tile is a few samples of all epochs. Its predicted half is made by one product, each
+//! channel's rows are brought into the order of their peak-to-peak, and for each fold the
+//! medians of the test rows and the losses of all prefixes of the train rows are taken while the
+//! rows lie in cache. Tile bounds follow from the shape alone, and each channel adds its tiles in
+//! order of time, so results do not depend on threads or memory.
+
+use super::epochs::Slab;
+use super::passes_measure::stop_if_asked;
+use crate::backend::CpuLevel;
+use crate::error::Result;
+use crate::kernels::epochs::{COLUMNS, Predictor, Tile, medians, padded, reciprocals, sweep};
+use crate::report::Recorder;
+use rayon::prelude::*;
+
+/// Epochs whose rows of a tile lie together.
+const BLOCK: usize = 32;
+
+/// Bytes of one channel's tile that should stay in the second-level cache.
+const CACHED: usize = 1 << 20;
+
+/// Train and test rows of one fold; rows at and beyond the number of epochs are predicted ones.
+#[derive(Debug, Clone)]
+pub struct FoldRows {
+    /// Rows that are averaged.
+    pub train: Vec<u32>,
+    /// Rows whose median is compared with.
+    pub test: Vec<u32>,
+}
+
+/// Rows of one channel by ascending peak-to-peak, and where each fold finds its own.
+#[derive(Debug)]
+struct Order {
+    /// Rows, ascending.
+    rows: Vec<u32>,
+    /// Per fold: positions among `rows` of train rows (ascending) and of test rows.
+    folds: Vec<FoldRows>,
+}
+
+impl Order {
+    fn new(ptp: &[f64], folds: &[FoldRows]) -> Self {
+        let mut rows: Vec<u32> = (0..ptp.len() as u32).collect();
+        rows.sort_by(|&a, &b| ptp[a as usize].total_cmp(&ptp[b as usize]));
+        let mut position = vec![0; rows.len()];
+        for (at, &row) in rows.iter().enumerate() {
+            position[row as usize] = at as u32;
+        }
+        let found = |rows: &[u32]| {
+            let mut at: Vec<u32> = rows.iter().map(|&row| position[row as usize]).collect();
+            at.sort_unstable();
+            at
+        };
+        let folds = folds.iter().map(|f| FoldRows { train: found(&f.train), test: found(&f.test) }).collect();
+        Order { rows, folds }
+    }
+}
+
+/// The sweep over one group of channels.
+pub struct Sweep<'a> {
+    level: CpuLevel,
+    recorder: &'a Recorder,
+    predictor: Option<&'a Predictor>,
+    epochs: usize,
+    channels: usize,
+    samples: usize,
+    /// Samples of a tile.
+    width: usize,
+    /// One per channel, or a single one for all.
+    orders: Vec<Order>,
+    reciprocals: Vec<f64>,
+    /// Room per fold.
+    room: usize,
+    folds: usize,
+    /// `[channel][fold][prefix]`.
+    losses: Vec<f64>,
+    /// `[block][channel][kind, epoch in block][sample]` of one tile.
+    tile: Vec<f64>,
+}
+
+impl<'a> Sweep<'a> {
+    /// Prepares for epochs of `shape`. `ptp` is `[row][channel]` with one row per epoch, and as
+    /// many predicted ones behind them where there is a predictor; with one value per row it
+    /// holds for all channels.
+    pub fn new(
+        (level, recorder): (CpuLevel, &'a Recorder),
+        predictor: Option<&'a Predictor>,
+        [epochs, channels, samples]: [usize; 3],
+        ptp: &[f64],
+        folds: &[FoldRows],
+    ) -> Self {
+        let rows = epochs * if predictor.is_some() { 2 } else { 1 };
+        let orders = ptp.len() / rows.max(1);
+        let column = |c: usize| ptp.iter().skip(c).step_by(orders).copied().collect::<Vec<f64>>();
+        let orders: Vec<Order> = (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds)).collect();
+        let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
+        let width = tile_width(rows);
+        let room = padded(longest);
+        Sweep {
+            level,
+            recorder,
+            predictor,
+            epochs,
+            channels,
+            samples,
+            width,
+            orders,
+            reciprocals: reciprocals(longest),
+            room,
+            folds: folds.len(),
+            losses: vec![0.0; channels * folds.len() * room],
+            tile: vec![0.0; epochs.div_ceil(BLOCK) * BLOCK * (rows / epochs.max(1)) * channels * width],
+        }
+    }
+
+    /// Rows of one channel.
+    fn rows(&self) -> usize {
+        self.epochs * self.kinds()
+    }
+
+    fn kinds(&self) -> usize {
+        if self.predictor.is_some() { 2 } else { 1 }
+    }
+
+    /// Channels.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Adds all tiles of `slab`, which holds all epochs.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::Error::Interrupted) after a request to stop.
+    pub fn add(&mut self, slab: Slab) -> Result<()> {
+        for first in (0..slab.samples).step_by(self.width) {
+            let count = self.width.min(slab.samples - first);
+            self.fill(slab, first, count);
+            self.sweep_channels(count);
+            stop_if_asked(self.recorder)?;
+            // Epochs' worth of samples, so that all tiles together count every epoch once.
+            let before = (slab.first_sample + first) * self.epochs / self.samples;
+            let after = (slab.first_sample + first + count) * self.epochs / self.samples;
+            self.recorder.advance((after - before) as u64);
+        }
+        Ok(())
+    }
+
+    /// Copies and predicts samples `first .. first + count` of all epochs.
+    fn fill(&mut self, slab: Slab, first: usize, count: usize) {
+        let (width, channels, kinds) = (self.width, self.channels, self.kinds());
+        let (level, predictor, recorder) = (self.level, self.predictor, self.recorder);
+        let together = COLUMNS / width;
+        let scratch = || (vec![0.0; channels * COLUMNS], vec![0.0; channels * COLUMNS]);
+        let length = channels * kinds * BLOCK * width;
+        self.tile.par_chunks_mut(length).enumerate().for_each_init(scratch, |(from, to), (block, tile)| {
+            recorder.share("thresholds", || {
+                for start in (0..BLOCK).step_by(together) {
+                    gather(slab, (block * BLOCK + start, first, count), width, from);
+                    place(from, tile, (0, start), (kinds, width));
+                    if let Some(predictor) = predictor {
+                        predictor.product(level, (from, COLUMNS), (to, COLUMNS), COLUMNS);
+                        place(to, tile, (1, start), (kinds, width));
+                    }
+                }
+            });
+        });
+    }
+
+    fn sweep_channels(&mut self, count: usize) {
+        let (width, rows, room, folds) = (self.width, self.rows(), self.room, self.folds);
+        let longest = self.orders.iter().flat_map(|o| &o.folds).map(|f| f.test.len()).max().unwrap_or(0);
+        let scratch = || (vec![0.0; rows * width], vec![0.0; longest * width], vec![0.0; width]);
+        let (tile, kinds, channels, epochs) = (&self.tile, self.kinds(), self.channels, self.epochs);
+        let (level, orders, reciprocals, recorder) =
+            (self.level, &self.orders, &self.reciprocals, self.recorder);
+        self.losses.par_chunks_mut((folds * room).max(1)).enumerate().for_each_init(
+            scratch,
+            |(sorted, tests, target), (channel, losses)| {
+                recorder.share("thresholds", || {
+                    let order = &orders[channel % orders.len()];
+                    for (&row, to) in order.rows.iter().zip(sorted.chunks_exact_mut(width)) {
+                        let (kind, epoch) = (row as usize / epochs, row as usize % epochs);
+                        let block = (epoch / BLOCK * channels + channel) * kinds + kind;
+                        to.copy_from_slice(&tile[(block * BLOCK + epoch % BLOCK) * width..][..width]);
+                    }
+                    let all = Tile { values: sorted, stride: width, rows, samples: count };
+                    for (fold, losses) in order.folds.iter().zip(losses.chunks_exact_mut(room)) {
+                        for (&at, to) in fold.test.iter().zip(tests.chunks_exact_mut(width)) {
+                            to.copy_from_slice(&sorted[at as usize * width..][..width]);
+                        }
+                        let test = Tile { values: tests, rows: fold.test.len(), ..all };
+                        target.fill(0.0);
+                        medians(level, test, target);
+                        sweep(level, all, &fold.train, (reciprocals, target), losses);
+                    }
+                });
+            },
+        );
+    }
+
+    /// Losses of all candidates of one channel: sorted thresholds and the mean loss over folds;
+    /// `least` keeps at least the smallest train row (spec autoreject 6), otherwise an empty
+    /// train set is infinite (spec autoreject 8).
+    pub fn candidates(&self, channel: usize, ptp: &[f64], least: bool) -> (Vec<f64>, Vec<f64>) {
+        let order = &self.orders[channel];
+        let sorted: Vec<f64> = order.rows.iter().map(|&row| ptp[row as usize]).collect();
+        let scale = self.samples as f64;
+        let losses = &self.losses[channel * self.folds * self.room..][..self.folds * self.room];
+        let loss = mean_losses(&sorted, order, (losses, self.room, scale), least);
+        (sorted, loss)
+    }
+
+    /// Like [`Sweep::candidates`], over all channels together.
+    pub fn candidates_of_all(&self, ptp: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let order = &self.orders[0];
+        let sorted: Vec<f64> = order.rows.iter().map(|&row| ptp[row as usize]).collect();
+        let scale = (self.samples * self.channels) as f64;
+        let loss = mean_losses(&sorted, order, (&self.sums(), self.room, scale), false);
+        (sorted, loss)
+    }
+
+    /// Losses of one threshold over all channels together, per fold; infinite where no train row
+    /// is kept.
+    pub fn losses_of_all_at(&self, ptp: &[f64], threshold: f64) -> Vec<f64> {
+        let order = &self.orders[0];
+        let (sums, scale) = (self.sums(), (self.samples * self.channels) as f64);
+        let kept = |fold: &FoldRows| {
+            fold.train.partition_point(|&at| ptp[order.rows[at as usize] as usize] <= threshold)
+        };
+        let folds = order.folds.iter().zip(sums.chunks_exact(self.room.max(1)));
+        folds
+            .map(|(fold, sums)| match kept(fold) {
+                0 => f64::INFINITY,
+                kept => (sums[kept - 1] / scale).sqrt(),
+            })
+            .collect()
+    }
+
+    /// Losses `[fold][prefix]` added over channels.
+    fn sums(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.folds * self.room];
+        for losses in self.losses.chunks_exact((self.folds * self.room).max(1)) {
+            sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
+        }
+        sums
+    }
+}
+
+/// Samples of a tile for channels of `rows` rows: as many as stay in cache.
+pub fn tile_width(rows: usize) -> usize {
+    match rows * 8 {
+        row_bytes if row_bytes * 32 <= CACHED => 32,
+        row_bytes if row_bytes * 16 <= CACHED => 16,
+        _ => 8,
+    }
+}
+
+/// Bytes that a sweep holds besides the epochs themselves.
+pub fn sweep_bytes([epochs, channels, _]: [usize; 3], augment: bool, folds: usize, threads: usize) -> u64 {
+    let rows = epochs * if augment { 2 } else { 1 };
+    let tile = (rows + 2 * BLOCK) * channels * tile_width(rows) * 8;
+    let losses = channels * folds * padded(rows) * 8;
+    let orders = channels * (folds + 2) * rows * 4;
+    let scratch = threads * (rows * 2 * tile_width(rows) + channels * COLUMNS * 2) * 8;
+    (tile + losses + orders + scratch) as u64
+}
+
+/// Samples `first .. first + count` of a few epochs side by side, `[channel][epoch][sample]`;
+/// zeros where there are none.
+fn gather(slab: Slab, (epoch, first, count): (usize, usize, usize), width: usize, to: &mut [f64]) {
+    for (channel, row) in to.chunks_exact_mut(COLUMNS).enumerate() {
+        for (at, samples) in row.chunks_exact_mut(width).enumerate() {
+            if epoch + at < slab.epochs {
+                samples[..count].copy_from_slice(&slab.row(epoch + at, channel)[first..first + count]);
+                samples[count..].fill(0.0);
+            } else {
+                samples.fill(0.0);
+            }
+        }
+    }
+}
+
+/// Puts `[channel][epoch][sample]` where a block of the tile keeps it.
+fn place(from: &[f64], tile: &mut [f64], (kind, start): (usize, usize), (kinds, width): (usize, usize)) {
+    for (channel, row) in from.chunks_exact(COLUMNS).enumerate() {
+        let at = ((channel * kinds + kind) * BLOCK + start) * width;
+        tile[at..at + COLUMNS].copy_from_slice(row);
+    }
+}
+
+/// Mean over folds of the root of the mean squared difference, for each of the `sorted` candidates.
+fn mean_losses(
+    sorted: &[f64],
+    order: &Order,
+    (losses, room, scale): (&[f64], usize, f64),
+    least: bool,
+) -> Vec<f64> {
+    let mut mean = vec![0.0; sorted.len()];
+    for (fold, losses) in order.folds.iter().zip(losses.chunks_exact(room.max(1))) {
+        let roots: Vec<f64> = losses[..fold.train.len()].iter().map(|l| (l / scale).sqrt()).collect();
+        // Train rows at or below the candidate; candidates that tie enter together.
+        let mut kept = 0;
+        for (mean, &candidate) in mean.iter_mut().zip(sorted) {
+            while kept < fold.train.len()
+                && (sorted[fold.train[kept] as usize] <= candidate || (least && kept == 0))
+            {
+                kept += 1;
+            }
+            // With the smallest row alone, all rows that tie with it are kept.
+            if least && kept > 0 {
+                let smallest = sorted[fold.train[0] as usize];
+                while kept < fold.train.len() && sorted[fold.train[kept] as usize] <= smallest {
+                    kept += 1;
+                }
+            }
+            *mean += if kept == 0 { f64::INFINITY } else { roots[kept - 1] };
+        }
+    }
+    mean.iter_mut().for_each(|m| *m /= order.folds.len() as f64);
+    mean
+}

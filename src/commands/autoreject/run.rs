@@ -1,0 +1,91 @@
+//! Runs a plan: one input after the other, each from file to folder. No arithmetic here.
+
+use super::deliver::deliver;
+use super::plan::{Plan, SubjectPlan};
+use super::prepare::Subject;
+use super::work::{Given, Picked, Work};
+use crate::commands::{Context, Failure, InputFacts, Outcome};
+use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// What one input yields.
+struct Yield {
+    facts: InputFacts,
+    outputs: Vec<PathBuf>,
+    counts: Map<String, Value>,
+}
+
+/// Runs `plan`. Each file appears under its name only when it is whole; a bad input is told and
+/// the rest go on.
+///
+/// # Errors
+/// A file given besides the inputs cannot be used, the run was interrupted, or the only input
+/// failed.
+pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.threads)
+        .build()
+        .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
+    let Some(options) = &plan.prepared.options else {
+        return Err(Error::Failed("the plan was not made here; plan again".into()));
+    };
+    let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
+    let epochs: usize = plan.subjects.iter().map(|s| s.shape[0]).sum();
+    context.recorder.expect((epochs * stages(plan)) as u64);
+    let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures: vec![] };
+    for (path, error) in &plan.prepared.refused {
+        let input = path.display().to_string();
+        outcome.failures.push(Failure { input, error: Error::Refused(error.to_string(), error.exit_code()) });
+    }
+    for (subject, subject_plan) in subjects() {
+        let one = |given: &Given| {
+            pool.install(|| one(&Work { subject, plan: subject_plan, options, given, context }))
+        };
+        match Given::read(options, &subject.recording).and_then(|given| one(&given)) {
+            Ok(done) => {
+                outcome.inputs.push(done.facts);
+                outcome.outputs.extend(done.outputs);
+                add(&mut outcome.counts, done.counts);
+            }
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) if plan.subjects.len() + outcome.failures.len() == 1 => return Err(error),
+            Err(error) => {
+                let input = subject_plan.path.display().to_string();
+                outcome.failures.push(Failure { input, error });
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Walks over the epochs that progress counts.
+fn stages(plan: &Plan) -> usize {
+    use super::options::Method;
+    match plan.method {
+        // Peak-to-peak, thresholds, grid, writing.
+        Method::Local => 4,
+        // Peak-to-peak twice, two sweeps per type, writing.
+        Method::Global => 5,
+        Method::Ransac => 2,
+    }
+}
+
+fn one(work: &Work) -> Result<Yield> {
+    let Subject { recording, groups, .. } = work.subject;
+    let SubjectPlan { folder, .. } = work.plan;
+    let sources: Vec<Picked> = groups.iter().map(|g| Picked::new(recording, &g.picks)).collect();
+    let epochs = work.load(&sources)?;
+    let decision = work.decide(&epochs)?;
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    let (outputs, counts) = deliver(work, &decision, &epochs)?;
+    Ok(Yield { facts: recording.facts()?, outputs, counts })
+}
+
+/// Counts of all inputs together.
+fn add(all: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, count) in more {
+        let sum = all.get(&name).and_then(Value::as_u64).unwrap_or(0) + count.as_u64().unwrap_or(0);
+        all.insert(name, sum.into());
+    }
+}

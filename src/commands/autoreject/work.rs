@@ -1,0 +1,358 @@
+//! Works on one input: fits or applies, decides on epochs and channels (spec autoreject 8-10).
+//! What it decides is written by `deliver`.
+
+use super::channels::{self, ChannelKind};
+use super::epochs::{Epochs, Source};
+use super::fit::{self, Fit, amplitudes};
+use super::fitted::{Fitted, FittedState, RejectLog};
+use super::global::{Decimated, GlobalFit, epoch_maxima, global};
+use super::options::{Method, Options, ThresholdSearch};
+use super::passes_measure::stop_if_asked;
+use super::passes_ransac::{Subset, correlations};
+use super::plan::SubjectPlan;
+use super::prepare::{Subject, seed};
+use super::ransac;
+use super::recording::Recording;
+use super::repairs::{Means, REPAIRED, Repair, Repairs};
+use super::votes;
+use crate::commands::Context;
+use crate::error::{Error, Result};
+use crate::kernels::epochs::Predictor;
+use crate::kernels::spline::{self, Spline};
+use std::ops::Range;
+
+/// Some channels of a recording.
+pub struct Picked<'a> {
+    recording: &'a Recording,
+    picks: &'a [usize],
+}
+
+impl<'a> Picked<'a> {
+    /// The channels `picks` of `recording`.
+    pub fn new(recording: &'a Recording, picks: &'a [usize]) -> Self {
+        Picked { recording, picks }
+    }
+}
+
+impl Source for Picked<'_> {
+    fn shape(&self) -> [usize; 3] {
+        [self.recording.epochs(), self.picks.len(), self.recording.samples()]
+    }
+
+    fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
+        self.recording.read(epochs, self.picks, samples, out)
+    }
+}
+
+/// What was decided on one input.
+pub struct Decision {
+    /// Labels and bad epochs.
+    pub log: RejectLog,
+    /// Per group: the repairs of each epoch.
+    pub repairs: Vec<Repairs>,
+    /// The fit, where there was one.
+    pub state: Option<FittedState>,
+    /// Per group, how its thresholds were found.
+    pub fits: Vec<Fit>,
+    /// Global thresholds by type.
+    pub global: Vec<(ChannelKind, GlobalFit)>,
+    /// Channels found bad by RANSAC.
+    pub bad_channels: Vec<String>,
+}
+
+/// What files besides the input say.
+#[derive(Default)]
+pub struct Given {
+    /// Thresholds by channel name (`--thresholds`).
+    pub thresholds: Option<std::collections::BTreeMap<String, f64>>,
+    /// A state fitted before (`--apply`).
+    pub state: Option<FittedState>,
+    /// A reject log edited by hand (`--reject-log`).
+    pub log: Option<RejectLog>,
+}
+
+impl Decision {
+    fn new(recording: &Recording) -> Self {
+        let (n, c) = (recording.epochs(), recording.channels());
+        let ch_names = recording.list().iter().map(|c| c.name.clone()).collect();
+        let log = RejectLog { ch_names, bad_epochs: vec![false; n], labels: vec![f64::NAN; n * c] };
+        let (repairs, fits, global, bad_channels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Decision { log, repairs, state: None, fits, global, bad_channels }
+    }
+
+    /// Puts the labels of a group's picks where they belong.
+    fn label(&mut self, picks: &[usize], labels: &[u8]) {
+        let channels = self.log.ch_names.len();
+        for (epoch, labels) in labels.chunks_exact(picks.len().max(1)).enumerate() {
+            for (&pick, &label) in picks.iter().zip(labels) {
+                self.log.labels[epoch * channels + pick] = f64::from(label);
+            }
+        }
+    }
+
+    /// Epochs that are kept, by their index in the input.
+    pub fn kept(&self) -> Vec<usize> {
+        (0..self.log.bad_epochs.len()).filter(|&epoch| !self.log.bad_epochs[epoch]).collect()
+    }
+}
+
+/// One subject at work.
+pub struct Work<'a> {
+    /// The input.
+    pub subject: &'a Subject,
+    /// Its plan.
+    pub plan: &'a SubjectPlan,
+    /// What was asked.
+    pub options: &'a Options,
+    /// What files say.
+    pub given: &'a Given,
+    /// Limits and listener.
+    pub context: &'a Context<'a>,
+}
+
+impl<'a> Work<'a> {
+    /// The epochs of each group, held where the plan says so.
+    ///
+    /// # Errors
+    /// They cannot be read, or hold values that are not finite.
+    pub fn load<'b>(&self, sources: &'b [Picked<'b>]) -> Result<Vec<Epochs<'b>>> {
+        let total: usize = sources.iter().map(|s| s.picks.len()).sum();
+        let share = |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
+        let load = || sources.iter().map(|s| Epochs::new(s, share(s))).collect();
+        self.context.recorder.time("read", load)
+    }
+
+    /// Decides on epochs and channels.
+    ///
+    /// # Errors
+    /// The input refuses the method, cannot be read, or the run was interrupted.
+    pub fn decide(&self, epochs: &[Epochs]) -> Result<Decision> {
+        match (self.options.method, &self.given.log, &self.given.state) {
+            (Method::Local, Some(log), _) => self.as_logged(log),
+            (Method::Local, None, Some(state)) => self.applied(epochs, state),
+            (Method::Local, None, None) => self.local(epochs),
+            (Method::Global, ..) => self.global(epochs),
+            (Method::Ransac, ..) => self.ransac(epochs),
+        }
+    }
+
+    fn tools(&self) -> (crate::backend::CpuLevel, &'a crate::report::Recorder) {
+        (self.context.level, self.context.recorder)
+    }
+
+    fn names(&self, picks: &[usize]) -> Vec<String> {
+        picks.iter().map(|&pick| self.subject.recording.list()[pick].name.clone()).collect()
+    }
+
+    fn local(&self, epochs: &[Epochs]) -> Result<Decision> {
+        let (options, plan) = (self.options, self.plan);
+        let wishes = fit::Wishes {
+            consensus: &plan.consensus,
+            n_interpolate: &plan.n_interpolate,
+            cv: plan.cv,
+            search: options.search,
+            augment: options.augment,
+            fresh_labels: options.fresh_labels,
+            seed: seed(options),
+        };
+        let mut decision = Decision::new(&self.subject.recording);
+        for ((group, means), epochs) in self.subject.groups.iter().zip(&self.subject.means).zip(epochs) {
+            let names = self.names(&group.picks);
+            let thresholds = self.thresholds(&names)?;
+            let (kind, picks, names) = (group.kind, &group.picks[..], &names[..]);
+            let thresholds = thresholds.as_deref();
+            let group = fit::Group { kind, picks, names, means, thresholds };
+            let fit = fit::fit(self.tools(), epochs, &group, &wishes)?;
+            self.warn_of_unit(kind, &fit.ptp);
+            self.decide_group(&mut decision, means, &fit.fitted, &fit.ptp);
+            decision.fits.push(fit);
+        }
+        let mut picks: Vec<usize> = self.subject.groups.iter().flat_map(|g| g.picks.clone()).collect();
+        picks.sort_unstable();
+        decision.state = Some(FittedState {
+            consensus: plan.consensus.clone(),
+            n_interpolate: plan.n_interpolate.clone(),
+            cv: plan.cv,
+            seed: seed(options),
+            thresh_method: match options.search {
+                ThresholdSearch::Bayesian => "bayesian_optimization",
+                ThresholdSearch::Random => "random_search",
+                ThresholdSearch::Exact => "exact",
+            }
+            .into(),
+            picks,
+            groups: decision.fits.iter().map(|f| f.fitted.clone()).collect(),
+        });
+        Ok(decision)
+    }
+
+    /// Given thresholds in the order of `names`.
+    fn thresholds(&self, names: &[String]) -> Result<Option<Vec<f64>>> {
+        let Some(given) = &self.given.thresholds else { return Ok(None) };
+        let find = |name: &String| {
+            given.get(name).copied().ok_or_else(|| {
+                let place = self.options.thresholds.as_ref().map_or(String::new(), |p| p.display().to_string());
+                Error::data(place, format!("no threshold for channel {name}"), "one for every pick", "")
+            })
+        };
+        names.iter().map(find).collect::<Result<_>>().map(Some)
+    }
+
+    /// Labels, bad epochs and repairs of one group from its thresholds and choices.
+    fn decide_group(&self, decision: &mut Decision, means: &Means, fitted: &Fitted, ptp: &[f64]) {
+        let channels = fitted.picks.len();
+        let mut labels = votes::votes(ptp, &fitted.thresholds);
+        let counts = votes::bad_counts(&labels, channels);
+        votes::step(&mut labels, ptp, channels, fitted.n_interpolate);
+        let bad = votes::bad_epochs(&counts, fitted.consensus, channels);
+        for (epoch, bad) in bad.into_iter().enumerate() {
+            let unrepaired = self.options.drop_unrepaired && counts[epoch] as i64 > fitted.n_interpolate;
+            decision.log.bad_epochs[epoch] |= bad || unrepaired;
+        }
+        decision.repairs.push(Repairs::new(means, &labels, channels));
+        decision.label(&fitted.picks, &labels);
+    }
+
+    fn warn_of_unit(&self, kind: ChannelKind, ptp: &[f64]) {
+        if kind == ChannelKind::Eeg {
+            let median = crate::kernels::epochs::scalar::median(&mut ptp.to_vec());
+            if let Some(warning) = self.subject.recording.unit_warning(median) {
+                self.context.recorder.warn(warning);
+            }
+        }
+    }
+
+    /// Thresholds and choices of an earlier fit on these epochs (spec autoreject 9.4).
+    fn applied(&self, epochs: &[Epochs], state: &FittedState) -> Result<Decision> {
+        let recording = &self.subject.recording;
+        let mut decision = Decision::new(recording);
+        let mut kept = state.clone();
+        kept.groups.clear();
+        for ((group, means), epochs) in self.subject.groups.iter().zip(&self.subject.means).zip(epochs) {
+            let names = self.names(&group.picks);
+            let place = self.options.apply.as_ref().map_or(String::new(), |p| p.display().to_string());
+            let Some(fitted) = state.groups.iter().find(|f| f.kind == group.kind) else {
+                let found = format!("no fit of {} channels", group.kind.name());
+                return Err(Error::data(place, found, "one for every type that is picked", "see --picks"));
+            };
+            if fitted.names != names {
+                let differ = names.iter().zip(&fitted.names).find(|(a, b)| a != b);
+                let found = differ.map_or(format!("{} channels", fitted.names.len()), |(_, b)| format!("channel {b}"));
+                let expected = differ.map_or(format!("{}", names.len()), |(a, _)| format!("{a}, as in {}", recording.place()));
+                return Err(Error::data(place, found, expected, "apply it to epochs with the same channels, or see --picks"));
+            }
+            let fitted = Fitted { picks: group.picks.clone(), ..fitted.clone() };
+            let ptp = amplitudes(self.tools(), epochs, None)?;
+            self.warn_of_unit(group.kind, &ptp);
+            self.decide_group(&mut decision, means, &fitted, &ptp);
+            kept.groups.push(fitted);
+        }
+        kept.picks = self.subject.groups.iter().flat_map(|g| g.picks.clone()).collect();
+        kept.picks.sort_unstable();
+        decision.state = Some(kept);
+        Ok(decision)
+    }
+
+    /// Exactly what a reject log says.
+    fn as_logged(&self, log: &RejectLog) -> Result<Decision> {
+        let mut decision = Decision::new(&self.subject.recording);
+        let channels = log.ch_names.len();
+        for (group, means) in self.subject.groups.iter().zip(&self.subject.means) {
+            let label = |epoch: usize, pick: usize| log.labels[epoch * channels + pick];
+            let at = |at: usize| (at / group.picks.len(), group.picks[at % group.picks.len()]);
+            let count = log.bad_epochs.len() * group.picks.len();
+            // A channel without a label (NaN) is left as it is.
+            let labels: Vec<u8> = (0..count).map(|i| label(at(i).0, at(i).1) as u8).collect();
+            decision.repairs.push(Repairs::new(means, &labels, group.picks.len()));
+        }
+        decision.log = log.clone();
+        Ok(decision)
+    }
+
+    fn global(&self, epochs: &[Epochs]) -> Result<Decision> {
+        let recording = &self.subject.recording;
+        let mut decision = Decision::new(recording);
+        for (group, epochs) in self.subject.groups.iter().zip(epochs) {
+            let (channels, wanted) = (group.picks.len(), (self.plan.cv, self.options.search));
+            let source = Picked::new(recording, &group.picks);
+            let sfreq = recording.sfreq().unwrap_or(1.0);
+            let fit = if self.options.decim > 1 {
+                let thin = Decimated::new(&source, self.options.decim, recording.tmin(), sfreq);
+                global(self.tools(), &Epochs::new(&thin, self.subject.room)?, wanted, recording.place())?
+            } else {
+                global(self.tools(), epochs, wanted, recording.place())?
+            };
+            let ptp = amplitudes(self.tools(), epochs, None)?;
+            self.warn_of_unit(group.kind, &ptp);
+            let limit = fit.found.threshold;
+            let over: Vec<u8> = ptp.iter().map(|&p| u8::from(p > limit)).collect();
+            for (bad, most) in decision.log.bad_epochs.iter_mut().zip(epoch_maxima(&ptp, channels)) {
+                *bad |= most > limit;
+            }
+            decision.label(&group.picks, &over);
+            decision.repairs.push(Repairs::none(recording.epochs()));
+            decision.global.push((group.kind, fit));
+        }
+        Ok(decision)
+    }
+
+    fn ransac(&self, epochs: &[Epochs]) -> Result<Decision> {
+        let recording = &self.subject.recording;
+        let ([group], [epochs]) = (&self.subject.groups[..], epochs) else {
+            let kinds: Vec<&str> = self.subject.groups.iter().map(|g| g.kind.name()).collect();
+            let found = format!("channels of types {}", kinds.join(" and "));
+            return Err(Error::data(recording.place(), found, "one type for --method ransac", "give --picks eeg"));
+        };
+        let channels = group.picks.len();
+        let positions = channels::positions(recording.place(), recording.list(), &group.picks)?;
+        let spline = Spline::new(&positions)?;
+        let all: Vec<usize> = (0..channels).collect();
+        let subset = |channels: Vec<usize>| {
+            let weights = spline.mapping(&channels, &all);
+            Subset { predictor: Predictor::new(&weights, all.len(), channels.len()), channels }
+        };
+        let drawn = ransac::ransac_subsets(channels, ransac::RESAMPLES, ransac::SHARE, seed(self.options))?;
+        let subsets: Vec<Subset> = drawn.into_iter().map(subset).collect();
+        let mut corr = vec![0.0; recording.epochs() * channels];
+        let (level, recorder) = self.tools();
+        recorder.time("correlations", || {
+            epochs.by_epochs(|slab| {
+                let range = slab.first_epoch * channels..(slab.first_epoch + slab.epochs) * channels;
+                correlations(level, &subsets, slab, recorder, &mut corr[range]);
+                recorder.advance(slab.epochs as u64);
+                stop_if_asked(recorder)
+            })
+        })?;
+        let verdict = ransac::verdict(&corr, channels);
+        let mut decision = Decision::new(recording);
+        let mut labels = verdict.bad_log.clone();
+        for (at, label) in labels.iter_mut().enumerate() {
+            if verdict.bad_channels.contains(&(at % channels)) {
+                *label = REPAIRED;
+            }
+        }
+        decision.label(&group.picks, &labels);
+        decision.repairs.push(self.centred(&positions, &verdict.bad_channels)?);
+        let name = |&bad: &usize| recording.list()[group.picks[bad]].name.clone();
+        decision.bad_channels = verdict.bad_channels.iter().map(name).collect();
+        Ok(decision)
+    }
+
+    /// The repair of the same channels in every epoch, positions seen from the head's centre
+    /// (spec autoreject 4.1).
+    fn centred(&self, positions: &[[f64; 3]], bad: &[usize]) -> Result<Repairs> {
+        let epochs = self.subject.recording.epochs();
+        if bad.is_empty() {
+            return Ok(Repairs::none(epochs));
+        }
+        let centred = spline::centred(positions, bad)?;
+        if centred.points <= 10 {
+            self.context.recorder.warn(format!(
+                "{}: the head's centre is fitted to {} electrodes only; repaired channels may be off",
+                self.subject.recording.place(),
+                centred.points
+            ));
+        }
+        Ok(Repairs::same(Repair::with_weights(bad.to_vec(), centred.weights), epochs))
+    }
+}

@@ -1,0 +1,7 @@
+//! Lane-generic bodies, one per kernel.
+#![allow(unsafe_code)] // Vector instructions; every use names what makes it sound.
+
+pub mod median;
+pub mod predict;
+pub mod range;
+pub mod sweep;
