@@ -26,8 +26,7 @@ def epochs_of(path):
         info = mne.create_info(names, float(group["sfreq"][()]), kinds)
         for channel, position in zip(info["chs"], group["ch_pos"][()]):
             channel["loc"][:3] = position
-        epochs = mne.EpochsArray(group["data"][()], info, tmin=float(group.get("tmin", [0.0])[()] if "tmin" in group else 0.0))
-    return epochs
+        return mne.EpochsArray(group["data"][()], info)
 
 
 source, folder = sys.argv[1:]
@@ -36,6 +35,10 @@ fitted = autoreject.read_auto_reject(f"{folder}/autoreject.h5")
 cleaned = fitted.transform(epochs_of(source).copy(), reject_log=log)
 ours = h5py.File(f"{folder}/epochs.h5")["epochs"]
 state = fitted.__getstate__()
+kept = ~log.bad_epochs
+repaired = log.labels[kept] == 2
+data = ours["data"][()]
+difference = np.abs(cleaned.get_data() - data).max(axis=-1)
 print(
     json.dumps(
         {
@@ -57,9 +60,9 @@ print(
             "n_interpolate": {key: int(value) for key, value in fitted.n_interpolate_.items()},
             "loss_shape": [list(loss.shape) for loss in fitted.loss_.values()],
             "cleaned": list(cleaned.get_data().shape),
-            "difference": float(np.abs(cleaned.get_data() - ours["data"][()]).max()),
+            "difference": float(difference[~repaired].max()),
+            "marked": bool((data == np.arange(data.shape[1])[:, None])[repaired].all()),
             "selection": ours["selection"][()].tolist(),
-            "attributes": [str(type(value).__name__) for value in ours.parent.attrs.values()],
         }
     )
 )
