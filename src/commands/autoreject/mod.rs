@@ -9,5 +9,8 @@
 pub mod channels;
 pub mod fitted;
 pub mod options;
+pub mod ransac;
+pub mod search;
+pub mod votes;
 
 pub use options::Options;
