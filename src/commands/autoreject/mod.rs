@@ -9,6 +9,7 @@
 pub mod advice;
 pub mod channels;
 pub mod cleaned;
+mod copying;
 mod deliver;
 pub mod epochs;
 mod fellows;
