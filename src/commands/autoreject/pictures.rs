@@ -130,6 +130,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6, "nothing else is left");
     }
 
+    /// The peer's own log of the real recording, beside which its own picture can be laid; needs
+    /// a folder in NISSL_PICTURES.
+    #[test]
+    fn the_log_of_the_real_recording_for_looking_at() {
+        use crate::commands::autoreject::{Recording, options::ChannelSources, reject_log};
+        let visual = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/autoreject/visual");
+        let input = crate::io::InputSpec::file(visual.join("epochs.h5"));
+        let recording = Recording::open(&input, &ChannelSources::default(), &mut Vec::new()).unwrap();
+        let log = reject_log::read(&visual.join("peer_reject_log.npz"), &recording).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = std::env::var_os("NISSL_PICTURES").map_or(folder.path().to_owned(), PathBuf::from);
+        let pictures = FitPictures { log: Some(&log), ..FitPictures::default() };
+        let [svg, _] = &write_pictures(&folder, &pictures).unwrap()[..] else { panic!("two files") };
+        let svg = std::fs::read_to_string(svg).unwrap();
+        let bad = log.bad_epochs.iter().filter(|bad| **bad).count();
+        assert!(svg.contains(&format!("80 epochs, {bad} of them bad")), "{svg}");
+        assert!(svg.contains("EOG2") && svg.contains("White: not"), "eye movements are not picked");
+    }
+
     #[test]
     fn what_there_is_not_is_not_drawn_and_a_missing_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();

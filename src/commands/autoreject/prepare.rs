@@ -3,6 +3,7 @@
 //! the rest go on.
 
 use super::channels::{self, ChannelKind, Group};
+use super::folders::result_folders;
 use super::epochs::{SLAB_STEP, slab_samples};
 use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
@@ -15,7 +16,7 @@ use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::io::InputSpec;
 use crate::kernels::spline::Spline;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Seed of local and global fits, unless given.
 const SEED: u32 = 42;
@@ -67,7 +68,7 @@ pub fn seed(options: &Options) -> u32 {
 /// # Errors
 /// What the command line alone shows; a single input's error, or the first one's when all fail.
 pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
-    let folders = folders(options)?;
+    let folders = result_folders(options)?;
     let mut warnings = Vec::new();
     let (mut subjects, mut plans, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (input, folder) in options.inputs.iter().zip(folders) {
@@ -99,32 +100,6 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         warnings,
         prepared: Prepared { subjects, refused, options: Some(options.clone()) },
     })
-}
-
-/// A folder per input: the output itself for one, one below it for each of several.
-fn folders(options: &Options) -> Result<Vec<PathBuf>> {
-    if let [_] = options.inputs.as_slice() {
-        return Ok(vec![options.output.clone()]);
-    }
-    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let stems: Vec<String> = options.inputs.iter().map(|input| stem(&input.path)).collect();
-    let repeated = |name: &String, all: &[String]| all.iter().filter(|other| *other == name).count() > 1;
-    let names: Vec<String> = options
-        .inputs
-        .iter()
-        .zip(&stems)
-        .map(|(input, name)| match input.path.parent().and_then(Path::file_name) {
-            Some(parent) if repeated(name, &stems) => format!("{}_{name}", parent.to_string_lossy()),
-            _ => name.clone(),
-        })
-        .collect();
-    if let Some(name) = names.iter().find(|name| repeated(name, &names)) {
-        return Err(Error::usage(format!(
-            "two inputs would both write {}; run them apart",
-            options.output.join(name).display()
-        )));
-    }
-    Ok(names.into_iter().map(|name| options.output.join(name)).collect())
 }
 
 fn subject(
@@ -228,7 +203,7 @@ fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids)
     match group.kind {
         ChannelKind::Eeg if !options.augment && grids.never_repairs() => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
-            let positions = channels::positions(&place, recording.list(), &group.picks)?;
+            let positions = channels::positions(place, recording.list(), &group.picks)?;
             Ok(Means::Spline(Spline::new(&positions)?))
         }
         ChannelKind::Mag | ChannelKind::Grad if !options.augment && grids.never_repairs() => {

@@ -4,10 +4,22 @@
 //! are SI units, losses `[consensus][n_interpolate][fold]` (spec autoreject 12).
 
 mod read;
+#[cfg(feature = "hdf5")]
 mod write;
 
 pub use read::read;
+#[cfg(feature = "hdf5")]
 pub use write::write;
+
+/// Says that this program cannot write HDF5.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "hdf5"))]
+pub fn write(_state: &super::fitted::FittedState, path: &std::path::Path) -> crate::error::Result<()> {
+    let reason = "this program was built without the hdf5 feature";
+    Err(crate::error::Error::Failed(format!("{}: cannot write HDF5: {reason}", path.display())))
+}
 
 /// The group that holds everything.
 const ROOT: &str = "/autoreject";
