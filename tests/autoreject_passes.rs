@@ -92,9 +92,9 @@ fn rung_4_the_loss_of_every_candidate_and_its_minimum() {
             }
             for channel in 0..c {
                 let column = got.iter().skip(channel).step_by(c);
-                let first = column.enumerate().fold((0, f64::INFINITY), |best, (i, &l)| {
-                    if l < best.1 { (i, l) } else { best }
-                });
+                let first = column
+                    .enumerate()
+                    .fold((0, f64::INFINITY), |best, (i, &l)| if l < best.1 { (i, l) } else { best });
                 assert_eq!(first.0 as f64, index.values[channel], "{name} {level:?} channel {channel}");
             }
         }
