@@ -99,7 +99,10 @@ fn rung_5_bayesian_thresholds_over_all_sets_and_seeds() {
                     assert!(found.optimum <= found.loss);
                     if let Some(stored) = &stored {
                         let (loss, stored) = (found.loss, stored[channel]);
-                        assert!((loss / stored - 1.0).abs() < 0.02, "{name} {seed} {channel}: {loss} {stored}");
+                        assert!(
+                            (loss / stored - 1.0).abs() < 0.02,
+                            "{name} {seed} {channel}: {loss} {stored}"
+                        );
                     }
                 }
             }
@@ -199,7 +202,8 @@ fn global_thresholds_with_and_without_decimation() {
         let epochs = Epochs::new(&thin, usize::MAX).unwrap();
         let decimated = global(tools, &epochs, wanted, name).unwrap();
         assert_eq!(decimated.found.threshold, set.array("global", "reject_eeg_decim2").values[0], "{name}");
-        let exact = global(tools, &Epochs::new(&set.epochs, usize::MAX).unwrap(), (5, ThresholdSearch::Exact), name);
+        let exact =
+            global(tools, &Epochs::new(&set.epochs, usize::MAX).unwrap(), (5, ThresholdSearch::Exact), name);
         let stored = set.array("global", "exhaustive").values;
         let exact = exact.unwrap().found;
         assert_eq!(exact.threshold, stored[0], "{name}");

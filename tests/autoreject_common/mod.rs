@@ -63,4 +63,3 @@ pub fn relative(got: &[f64], expected: &[f64]) -> f64 {
     }
     worst
 }
-

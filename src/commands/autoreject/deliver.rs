@@ -21,7 +21,11 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// A file cannot be written, or the input not be read again.
-pub fn deliver(work: &Work, decision: &Decision, epochs: &[Epochs]) -> Result<(Vec<PathBuf>, Map<String, Value>)> {
+pub fn deliver(
+    work: &Work,
+    decision: &Decision,
+    epochs: &[Epochs],
+) -> Result<(Vec<PathBuf>, Map<String, Value>)> {
     let (recording, folder) = (&work.subject.recording, &work.plan.folder);
     let recorder = work.context.recorder;
     let kept = decision.kept();
@@ -58,7 +62,12 @@ pub fn deliver(work: &Work, decision: &Decision, epochs: &[Epochs]) -> Result<(V
 }
 
 /// Repaired channels of one epoch with their samples, SI units.
-fn repaired(work: &Work, decision: &Decision, epochs: &[Epochs], epoch: usize) -> Result<Vec<(usize, Vec<f64>)>> {
+fn repaired(
+    work: &Work,
+    decision: &Decision,
+    epochs: &[Epochs],
+    epoch: usize,
+) -> Result<Vec<(usize, Vec<f64>)>> {
     let mut rows = Vec::new();
     let (mut scratch, mut values) = (Scratch::default(), Vec::new());
     for ((group, repairs), epochs) in work.subject.groups.iter().zip(&decision.repairs).zip(epochs) {
@@ -111,12 +120,13 @@ fn summary(work: &Work, decision: &Decision, kept: &[usize], trusts: &[Trust]) -
         summary.loss = Some(state.groups.iter().map(|g| (g.kind.name().to_owned(), loss(g))).collect());
     }
     if decision.fits.iter().any(|fit| !fit.found.is_empty()) {
-        let each = || {
-            decision.fits.iter().flat_map(|f| f.fitted.names.iter().zip(&f.fitted.picks).zip(&f.found))
-        };
+        let each =
+            || decision.fits.iter().flat_map(|f| f.fitted.names.iter().zip(&f.fitted.picks).zip(&f.found));
         summary.threshold_search = Some(work.options.search);
         summary.optimum = Some(
-            each().map(|((n, &p), f)| (n.clone(), in_unit(f.optimum_threshold, recording.scale(p)))).collect(),
+            each()
+                .map(|((n, &p), f)| (n.clone(), in_unit(f.optimum_threshold, recording.scale(p))))
+                .collect(),
         );
         let excess = |f: &super::search::Found| if f.optimum > 0.0 { f.loss / f.optimum - 1.0 } else { 0.0 };
         summary.excess_loss = Some(each().map(|((n, _), f)| (n.clone(), excess(f))).collect());
@@ -141,7 +151,8 @@ fn summary(work: &Work, decision: &Decision, kept: &[usize], trusts: &[Trust]) -
     summary.selection = kept.to_vec();
     let channels = list.len().max(1);
     let repaired = decision.log.labels.iter().enumerate().filter(|(_, label)| **label == 2.0);
-    summary.interpolated = repaired.map(|(at, _)| (at / channels, list[at % channels].name.clone())).collect();
+    summary.interpolated =
+        repaired.map(|(at, _)| (at / channels, list[at % channels].name.clone())).collect();
     let mut distances: Vec<(usize, usize, f64)> = work
         .subject
         .groups

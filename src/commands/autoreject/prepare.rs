@@ -3,8 +3,8 @@
 //! the rest go on.
 
 use super::channels::{self, ChannelKind, Group};
-use super::folders::result_folders;
 use super::epochs::{SLAB_STEP, slab_samples};
+use super::folders::result_folders;
 use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
@@ -124,7 +124,8 @@ fn subject(
         Method::Global => Vec::new(),
         _ => groups.iter().map(|g| means(options, &recording, g, &grids)).collect::<Result<_>>()?,
     };
-    let fixed = OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
+    let fixed =
+        OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
     let values = [shape[0], total, shape[2]];
     let least = fixed + 8 * (shape[0] * total * SLAB_STEP.min(shape[2])) as u64;
     if context.memory < least {
@@ -162,7 +163,8 @@ struct Grids {
 
 impl Grids {
     fn new(options: &Options, picks: usize) -> Result<Self> {
-        let local = options.method == Method::Local && options.apply.is_none() && options.reject_log.is_none();
+        let local =
+            options.method == Method::Local && options.apply.is_none() && options.reject_log.is_none();
         let n_interpolate = match &options.n_interpolate {
             Some(given) => given.clone(),
             None if local => votes::default_n_interpolate(picks)?,
@@ -193,7 +195,12 @@ fn check_epochs(options: &Options, recording: &Recording, cv: usize) -> Result<(
     let fits = options.method != Method::Ransac && options.apply.is_none() && options.reject_log.is_none();
     if fits && n < cv {
         let advice = format!("give --cv {} or fewer", n.max(2));
-        return Err(Error::data(recording.place(), format!("{n} epochs"), format!("at least {cv}, one per fold"), advice));
+        return Err(Error::data(
+            recording.place(),
+            format!("{n} epochs"),
+            format!("at least {cv}, one per fold"),
+            advice,
+        ));
     }
     Ok(())
 }

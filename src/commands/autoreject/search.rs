@@ -44,6 +44,8 @@ pub struct Found {
     pub initial_best: f64,
     /// Smallest loss of all candidates.
     pub optimum: f64,
+    /// The first candidate of that loss.
+    pub optimum_threshold: f64,
 }
 
 impl LossTable<'_> {
@@ -83,6 +85,7 @@ impl LossTable<'_> {
             visited,
             initial_best: initial,
             optimum: self.loss[self.minimum()?],
+            optimum_threshold: self.candidates[self.minimum()?],
         })
     }
 }

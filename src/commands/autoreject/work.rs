@@ -140,7 +140,8 @@ impl<'a> Work<'a> {
     /// They cannot be read, or hold values that are not finite.
     pub fn load<'b>(&self, sources: &'b [Picked<'b>]) -> Result<Vec<Epochs<'b>>> {
         let total: usize = sources.iter().map(|s| s.picks.len()).sum();
-        let share = |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
+        let share =
+            |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
         let load = || sources.iter().map(|s| Epochs::new(s, share(s))).collect();
         self.context.recorder.time("read", load)
     }
@@ -248,9 +249,16 @@ impl<'a> Work<'a> {
             };
             if fitted.names != names {
                 let differ = names.iter().zip(&fitted.names).find(|(a, b)| a != b);
-                let found = differ.map_or(format!("{} channels", fitted.names.len()), |(_, b)| format!("channel {b}"));
-                let expected = differ.map_or(format!("{}", names.len()), |(a, _)| format!("{a}, as in {}", recording.place()));
-                return Err(Error::data(place, found, expected, "apply it to epochs with the same channels, or see --picks"));
+                let found = differ
+                    .map_or(format!("{} channels", fitted.names.len()), |(_, b)| format!("channel {b}"));
+                let expected = differ
+                    .map_or(format!("{}", names.len()), |(a, _)| format!("{a}, as in {}", recording.place()));
+                return Err(Error::data(
+                    place,
+                    found,
+                    expected,
+                    "apply it to epochs with the same channels, or see --picks",
+                ));
             }
             let fitted = Fitted { picks: group.picks.clone(), ..fitted.clone() };
             let ptp = amplitudes(self.tools(), epochs, None)?;
@@ -312,7 +320,12 @@ impl<'a> Work<'a> {
         let ([group], [epochs]) = (&self.subject.groups[..], epochs) else {
             let kinds: Vec<&str> = self.subject.groups.iter().map(|g| g.kind.name()).collect();
             let found = format!("channels of types {}", kinds.join(" and "));
-            return Err(Error::data(recording.place(), found, "one type for --method ransac", "give --picks eeg"));
+            return Err(Error::data(
+                recording.place(),
+                found,
+                "one type for --method ransac",
+                "give --picks eeg",
+            ));
         };
         let channels = group.picks.len();
         let positions = channels::positions(recording.place(), recording.list(), &group.picks)?;
