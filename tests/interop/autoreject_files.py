@@ -1,8 +1,9 @@
 """Opens our reject log, state and cleaned epochs with the peer itself and prints what it finds.
 
-    python autoreject_files.py EPOCHS.h5 FOLDER
+    python autoreject_files.py EPOCHS.h5 FOLDER STATE.h5
 
-FOLDER holds reject_log.npz, autoreject.h5 and epochs.h5. EPOCHS.h5 is the recording they are of.
+FOLDER holds reject_log.npz, autoreject.h5 and epochs.h5. EPOCHS.h5 is the recording they are of, STATE.h5
+the state that the peer saved itself.
 """
 
 import json
@@ -29,12 +30,20 @@ def epochs_of(path):
         return mne.EpochsArray(group["data"][()], info)
 
 
-source, folder = sys.argv[1:]
+def same(a, b):
+    if isinstance(a, dict):
+        return type(a) is type(b) and a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return type(a) is type(b) and a == b
+
+
+source, folder, peer = sys.argv[1:]
 log = autoreject.read_reject_log(f"{folder}/reject_log.npz")
 fitted = autoreject.read_auto_reject(f"{folder}/autoreject.h5")
 cleaned = fitted.transform(epochs_of(source).copy(), reject_log=log)
 ours = h5py.File(f"{folder}/epochs.h5")["epochs"]
-state = fitted.__getstate__()
+state, own = fitted.__getstate__(), autoreject.read_auto_reject(peer).__getstate__()
 kept = ~log.bad_epochs
 repaired = log.labels[kept] == 2
 data = ours["data"][()]
@@ -49,12 +58,8 @@ print(
             "repaired": int(np.sum(log.labels == 2)),
             "unpicked": int(np.sum(np.isnan(log.labels))),
             "own_bad_epochs": np.flatnonzero(fitted.get_reject_log(epochs_of(source)).bad_epochs).tolist(),
-            "keys": sorted(state),
-            "types": {key: type(value).__name__ for key, value in state.items()},
-            "local": {
-                kind: {key: type(getattr(local, key)).__name__ for key in ("consensus", "picks", "verbose", "dots")}
-                for kind, local in fitted.local_reject_.items()
-            },
+            "fields": len(state),
+            "different": [key for key in own if key not in state or not same(state[key], own[key])],
             "thresh_method": fitted.thresh_method,
             "consensus": fitted.consensus_,
             "n_interpolate": {key: int(value) for key, value in fitted.n_interpolate_.items()},
