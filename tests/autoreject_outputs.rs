@@ -507,3 +507,46 @@ fn the_peer_opens_our_log_state_and_cleaned_epochs() {
     assert_eq!(found["difference"], 0.0);
     assert_eq!(found["marked"], true);
 }
+
+#[test]
+fn the_conversion_of_fif_that_is_advised_gives_what_mne_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fif, h5) = (folder.path().join("made-epo.fif"), folder.path().join("epochs.h5"));
+    let name = "the_conversion_of_fif_that_is_advised_gives_what_mne_holds";
+    let make = r#"
+import sys, mne, numpy as np
+mne.set_log_level("error")
+montage = mne.channels.make_standard_montage("biosemi16")
+info = mne.create_info(montage.ch_names + ["VEOG"], 200.0, ["eeg"] * 16 + ["eog"])
+data = np.random.RandomState(0).randn(7, 17, 30) * 1e-5
+epochs = mne.EpochsArray(data, info, tmin=-0.05)
+epochs.set_montage(montage)
+epochs.info["bads"] = sys.argv[2:]
+epochs.save(sys.argv[1], fmt="double")
+# FIF keeps positions in single precision: what counts is what MNE reads.
+epochs = mne.read_epochs(sys.argv[1])
+print(repr(float(epochs.get_data()[3, 2, 11])), *epochs.info["chs"][4]["loc"][:3])
+"#;
+    for bads in [vec![], vec![Path::new("O1"), Path::new("Cz")]] {
+        let arguments = [vec![fif.as_path()], bads.clone()].concat();
+        let Some(printed) = python::python(name, make, &arguments) else { return };
+        let mut warnings = Vec::new();
+        let refused = Recording::open(&InputSpec::file(&fif), &ChannelSources::default(), &mut warnings);
+        let advice = refused.err().unwrap().to_string();
+        let (_, code) = advice.split_once("python -c \"").unwrap();
+        let moved = format!("import os, sys; os.chdir(sys.argv[1]); {}", code.trim_end_matches('"'));
+        python::python(name, &moved, &[folder.path()]).unwrap();
+        let recording = open(&h5);
+        assert_eq!((recording.epochs(), recording.channels(), recording.samples()), (7, 17, 30));
+        assert_eq!((recording.sfreq(), recording.tmin()), (Some(200.0), -0.05));
+        assert_eq!(recording.picks().len(), 16 - bads.len());
+        let mut value = [0.0];
+        recording.read(3..4, &[2], 11..12, &mut value).unwrap();
+        let place = recording.list()[4].position.unwrap();
+        let found: Vec<f64> = value.iter().chain(&place).copied().collect();
+        let expected: Vec<f64> = printed.split_whitespace().map(|v| v.parse().unwrap()).collect();
+        assert_eq!(found, expected);
+        std::fs::remove_file(&h5).unwrap();
+        std::fs::remove_file(&fif).unwrap();
+    }
+}
