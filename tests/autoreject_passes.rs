@@ -2,11 +2,13 @@
 //! peak-to-peak, the loss of every candidate, loss grid given the thresholds, repaired rows,
 //! global threshold curve, RANSAC correlations (fixtures/autoreject/REFERENCE.md).
 
+mod autoreject_common;
 mod common;
 
-use common::{Array, fixture, read};
+use autoreject_common::{SETS, Set, relative};
+use common::Array;
 use nissl::backend::CpuLevel;
-use nissl::commands::autoreject::epochs::{Epochs, Source};
+use nissl::commands::autoreject::epochs::Epochs;
 use nissl::commands::autoreject::passes_grid::Grid;
 use nissl::commands::autoreject::passes_measure::{measured, predicted};
 use nissl::commands::autoreject::passes_ransac::{Subset, correlations};
@@ -16,64 +18,6 @@ use nissl::kernels::epochs::Predictor;
 use nissl::kernels::spline::Spline;
 use nissl::kernels::splits;
 use nissl::report::Recorder;
-use std::ops::Range;
-
-/// Epochs in memory as a source.
-struct Held {
-    values: Vec<f64>,
-    shape: [usize; 3],
-}
-
-impl Source for Held {
-    fn shape(&self) -> [usize; 3] {
-        self.shape
-    }
-
-    fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> nissl::Result<()> {
-        let [_, c, t] = self.shape;
-        for (row, out) in (epochs.start * c..epochs.end * c).zip(out.chunks_exact_mut(samples.len())) {
-            out.copy_from_slice(&self.values[row * t..][samples.clone()]);
-        }
-        Ok(())
-    }
-}
-
-struct Set {
-    name: &'static str,
-    epochs: Held,
-    positions: Vec<[f64; 3]>,
-}
-
-const SEEDS: [(&str, u32, usize); 3] = [("tiny", 42, 5), ("synth32", 0, 10), ("real14", 0, 8)];
-
-impl Set {
-    fn new(name: &'static str) -> Self {
-        let epochs = read(&fixture(&format!("autoreject/{name}/epochs.npy")), "");
-        let positions = read(&fixture(&format!("autoreject/{name}/ch_pos.npy")), "");
-        let positions = positions.values.chunks_exact(3).map(|p| p.try_into().unwrap()).collect();
-        let shape = epochs.shape.try_into().unwrap();
-        Set { name, epochs: Held { values: epochs.values, shape }, positions }
-    }
-
-    fn array(&self, archive: &str, name: &str) -> Array {
-        read(&fixture(&format!("autoreject/{}/{archive}.npz", self.name)), name)
-    }
-}
-
-/// Largest difference relative to the largest expected magnitude.
-fn relative(got: &[f64], expected: &[f64]) -> f64 {
-    assert_eq!(got.len(), expected.len());
-    let scale = expected.iter().filter(|v| v.is_finite()).fold(0.0_f64, |m, v| m.max(v.abs()));
-    let mut worst = 0.0_f64;
-    for (g, e) in got.iter().zip(expected) {
-        if g == e {
-            continue;
-        }
-        assert!(g.is_finite() && e.is_finite(), "{g} instead of {e}");
-        worst = worst.max((g - e).abs() / scale);
-    }
-    worst
-}
 
 fn folds_of(set: &Set, seed: u32, augment: bool) -> Vec<FoldRows> {
     let n = set.epochs.shape[0];
@@ -122,7 +66,7 @@ fn losses(set: &Set, seed: u32, level: CpuLevel, room: usize) -> Vec<f64> {
 
 #[test]
 fn rung_3_augmented_amplitudes() {
-    for (name, ..) in SEEDS {
+    for (name, ..) in SETS {
         let set = Set::new(name);
         let want = set.array("thresholds", "ptp").values;
         for level in CpuLevel::available() {
@@ -136,7 +80,7 @@ fn rung_3_augmented_amplitudes() {
 
 #[test]
 fn rung_4_the_loss_of_every_candidate_and_its_minimum() {
-    for (name, seed, _) in SEEDS {
+    for (name, seed, _) in SETS {
         let set = Set::new(name);
         let c = set.epochs.shape[1];
         let want = set.array("thresholds", &format!("loss_seed{seed}"));
@@ -210,7 +154,7 @@ fn grid(set: &Set, archive: &str, cv: usize, level: CpuLevel, room: usize) -> Ve
 
 #[test]
 fn rung_7_the_loss_grid_given_the_labels() {
-    for (name, _, cv) in SEEDS {
+    for (name, _, cv) in SETS {
         let set = Set::new(name);
         let archives: &[&str] = if name == "synth32" { &["fit_grid", "fit_default"] } else { &["fit_grid"] };
         for archive in archives {
@@ -233,7 +177,7 @@ fn rung_7_the_loss_grid_given_the_labels() {
 
 #[test]
 fn rung_8_repaired_rows() {
-    for (name, ..) in SEEDS {
+    for (name, ..) in SETS {
         let set = Set::new(name);
         let [_, c, t] = set.epochs.shape;
         let stored = set.array("fit_grid", "labels");
@@ -262,7 +206,7 @@ fn rung_8_repaired_rows() {
 
 #[test]
 fn the_global_loss_curve() {
-    for (name, ..) in SEEDS {
+    for (name, ..) in SETS {
         let set = Set::new(name);
         let [n, c, _] = set.epochs.shape;
         let recorder = Recorder::new();
@@ -294,7 +238,7 @@ fn the_global_loss_curve() {
 
 #[test]
 fn rung_9_ransac_correlations() {
-    for (name, seed, _) in SEEDS {
+    for (name, seed, _) in SETS {
         let set = Set::new(name);
         let [n, c, _] = set.epochs.shape;
         let spline = Spline::new(&set.positions).unwrap();

@@ -17,7 +17,7 @@ pub mod npz;
 pub mod spec;
 
 use crate::array::{ByteOrder, Dtype};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -232,6 +232,23 @@ pub trait Writer: Send {
     fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()>;
     /// Makes a text dataset (scalar when `shape` is empty).
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;
+    /// Makes a dataset of truth values; `spec.dtype` must be [`Dtype::I8`], the appended bytes 0 or 1.
+    ///
+    /// # Errors
+    /// As [`Writer::create`], another element type, or a format without truth values.
+    fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        Err(Error::Failed(format!("{}: truth values have no place in this format", spec.path)))
+    }
+    /// Makes a 1-D dataset of references to the objects at `targets`, which exist already.
+    ///
+    /// # Errors
+    /// The path is taken, a target is missing, or the format has no references.
+    fn create_references(&mut self, path: &str, _targets: &[&str]) -> Result<()> {
+        Err(Error::Failed(format!("{path}: references have no place in this format")))
+    }
+    /// From here on scalar text attributes are of variable length, which h5py shows as `str`; the
+    /// fixed-length ones that netCDF asks for it shows as bytes. Only HDF5 has both.
+    fn use_variable_text(&mut self, _on: bool) {}
     /// Makes a group (and its parents).
     fn create_group(&mut self, path: &str) -> Result<()>;
     /// Sets an attribute on a group (`/` is the root) or dataset.

@@ -94,19 +94,17 @@ fn split_rows(epochs: usize, augment: bool, seed: u32) -> Result<Vec<FoldRows>> 
     let classes = if augment { vec![epochs; 2] } else { vec![epochs] };
     let rows = |rows: Vec<usize>| rows.into_iter().map(|row| row as u32).collect();
     let splits = splits::stratified(&classes, SPLITS, seed)?;
-    Ok(splits.into_iter().map(|split| FoldRows { train: rows(split.train), test: rows(split.test) }).collect())
+    Ok(splits
+        .into_iter()
+        .map(|split| FoldRows { train: rows(split.train), test: rows(split.test) })
+        .collect())
 }
 
 /// Fits one group of channels.
 ///
 /// # Errors
 /// Too few epochs for the folds, a source that cannot be read, or a request to stop.
-pub fn fit(
-    tools: (CpuLevel, &Recorder),
-    epochs: &Epochs,
-    group: &Group,
-    wishes: &Wishes,
-) -> Result<Fit> {
+pub fn fit(tools: (CpuLevel, &Recorder), epochs: &Epochs, group: &Group, wishes: &Wishes) -> Result<Fit> {
     let (level, recorder) = tools;
     let [n, channels, samples] = epochs.shape();
     let folds = splits::folds(n, wishes.cv)?;

@@ -8,10 +8,15 @@
 
 pub mod advice;
 pub mod channels;
+pub mod cleaned;
+mod copying;
+mod deliver;
 pub mod epochs;
 mod fellows;
+pub mod fit;
 pub mod fitted;
 pub mod folders;
+pub mod global;
 pub mod montage;
 pub mod options;
 pub mod passes_grid;
@@ -19,13 +24,21 @@ pub mod passes_measure;
 pub mod passes_ransac;
 pub mod passes_sweep;
 pub mod picks;
+pub mod plan;
+pub mod prepare;
+pub mod ransac;
 mod reading;
 pub mod recording;
 pub mod reject_log;
 pub mod repairs;
+mod run;
+pub mod search;
 mod sources;
+pub mod state;
 pub mod summary;
 pub mod tsv;
+pub mod votes;
+mod work;
 
 #[cfg(feature = "plot")]
 pub mod pictures;
@@ -34,4 +47,7 @@ pub mod pictures;
 pub mod pictures;
 
 pub use options::Options;
+pub use plan::Plan;
+pub use prepare::plan;
 pub use recording::Recording;
+pub use run::run;

@@ -105,7 +105,8 @@ impl fmt::Display for Plan {
                 ThresholdSearch::Random => "random: the peer's 20 draws",
                 ThresholdSearch::Exact => "exact: the least loss of all candidates",
             };
-            let augment = if self.augment && self.method == Method::Local { ", with predicted epochs" } else { "" };
+            let augment =
+                if self.augment && self.method == Method::Local { ", with predicted epochs" } else { "" };
             writeln!(f, "search     {search}{augment}; one sweep gives the loss of every candidate")?;
         }
         writeln!(f, "seed       {}", self.seed)?;
@@ -128,7 +129,9 @@ impl SubjectPlan {
         writeln!(f, "input      {}{dataset}", self.path.display())?;
         writeln!(f, "  shape    {n} epochs x {c} channels x {t} samples, {}", self.stored)?;
         for group in &self.groups {
-            let tile = if method == Method::Ransac { String::new() } else {
+            let tile = if method == Method::Ransac {
+                String::new()
+            } else {
                 format!(", tiles of {} samples", group.tile_samples)
             };
             writeln!(f, "  fitted   {} {}{tile}", group.channels, group.kind.name())?;
@@ -138,8 +141,16 @@ impl SubjectPlan {
         }
         if method == Method::Local {
             let join = |values: Vec<String>| values.join(" ");
-            writeln!(f, "  consensus     {}", join(self.consensus.iter().map(|v| format!("{v:.4}")).collect()))?;
-            writeln!(f, "  n_interpolate {}", join(self.n_interpolate.iter().map(ToString::to_string).collect()))?;
+            writeln!(
+                f,
+                "  consensus     {}",
+                join(self.consensus.iter().map(|v| format!("{v:.4}")).collect())
+            )?;
+            writeln!(
+                f,
+                "  n_interpolate {}",
+                join(self.n_interpolate.iter().map(ToString::to_string).collect())
+            )?;
         }
         if method != Method::Ransac {
             writeln!(f, "  folds    {}", self.cv)?;

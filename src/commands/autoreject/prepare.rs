@@ -4,6 +4,7 @@
 
 use super::channels::{self, ChannelKind, Group};
 use super::epochs::{SLAB_STEP, slab_samples};
+use super::folders::result_folders;
 use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
@@ -15,7 +16,7 @@ use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::io::InputSpec;
 use crate::kernels::spline::Spline;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Seed of local and global fits, unless given.
 const SEED: u32 = 42;
@@ -67,7 +68,7 @@ pub fn seed(options: &Options) -> u32 {
 /// # Errors
 /// What the command line alone shows; a single input's error, or the first one's when all fail.
 pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
-    let folders = folders(options)?;
+    let folders = result_folders(options)?;
     let mut warnings = Vec::new();
     let (mut subjects, mut plans, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (input, folder) in options.inputs.iter().zip(folders) {
@@ -101,32 +102,6 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     })
 }
 
-/// A folder per input: the output itself for one, one below it for each of several.
-fn folders(options: &Options) -> Result<Vec<PathBuf>> {
-    if let [_] = options.inputs.as_slice() {
-        return Ok(vec![options.output.clone()]);
-    }
-    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let stems: Vec<String> = options.inputs.iter().map(|input| stem(&input.path)).collect();
-    let repeated = |name: &String, all: &[String]| all.iter().filter(|other| *other == name).count() > 1;
-    let names: Vec<String> = options
-        .inputs
-        .iter()
-        .zip(&stems)
-        .map(|(input, name)| match input.path.parent().and_then(Path::file_name) {
-            Some(parent) if repeated(name, &stems) => format!("{}_{name}", parent.to_string_lossy()),
-            _ => name.clone(),
-        })
-        .collect();
-    if let Some(name) = names.iter().find(|name| repeated(name, &names)) {
-        return Err(Error::usage(format!(
-            "two inputs would both write {}; run them apart",
-            options.output.join(name).display()
-        )));
-    }
-    Ok(names.into_iter().map(|name| options.output.join(name)).collect())
-}
-
 fn subject(
     options: &Options,
     input: &InputSpec,
@@ -149,7 +124,8 @@ fn subject(
         Method::Global => Vec::new(),
         _ => groups.iter().map(|g| means(options, &recording, g, &grids)).collect::<Result<_>>()?,
     };
-    let fixed = OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
+    let fixed =
+        OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
     let values = [shape[0], total, shape[2]];
     let least = fixed + 8 * (shape[0] * total * SLAB_STEP.min(shape[2])) as u64;
     if context.memory < least {
@@ -187,7 +163,8 @@ struct Grids {
 
 impl Grids {
     fn new(options: &Options, picks: usize) -> Result<Self> {
-        let local = options.method == Method::Local && options.apply.is_none() && options.reject_log.is_none();
+        let local =
+            options.method == Method::Local && options.apply.is_none() && options.reject_log.is_none();
         let n_interpolate = match &options.n_interpolate {
             Some(given) => given.clone(),
             None if local => votes::default_n_interpolate(picks)?,
@@ -218,7 +195,12 @@ fn check_epochs(options: &Options, recording: &Recording, cv: usize) -> Result<(
     let fits = options.method != Method::Ransac && options.apply.is_none() && options.reject_log.is_none();
     if fits && n < cv {
         let advice = format!("give --cv {} or fewer", n.max(2));
-        return Err(Error::data(recording.place(), format!("{n} epochs"), format!("at least {cv}, one per fold"), advice));
+        return Err(Error::data(
+            recording.place(),
+            format!("{n} epochs"),
+            format!("at least {cv}, one per fold"),
+            advice,
+        ));
     }
     Ok(())
 }
@@ -228,7 +210,7 @@ fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids)
     match group.kind {
         ChannelKind::Eeg if !options.augment && grids.never_repairs() => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
-            let positions = channels::positions(&place, recording.list(), &group.picks)?;
+            let positions = channels::positions(place, recording.list(), &group.picks)?;
             Ok(Means::Spline(Spline::new(&positions)?))
         }
         ChannelKind::Mag | ChannelKind::Grad if !options.augment && grids.never_repairs() => {

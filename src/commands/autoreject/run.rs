@@ -42,7 +42,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         let one = |given: &Given| {
             pool.install(|| one(&Work { subject, plan: subject_plan, options, given, context }))
         };
-        match Given::read(options, &subject.recording).and_then(|given| one(&given)) {
+        match Given::read(options, subject).and_then(|given| one(&given)) {
             Ok(done) => {
                 outcome.inputs.push(done.facts);
                 outcome.outputs.extend(done.outputs);

@@ -13,13 +13,17 @@ use super::plan::SubjectPlan;
 use super::prepare::{Subject, seed};
 use super::ransac;
 use super::recording::Recording;
+use super::reject_log;
 use super::repairs::{Means, REPAIRED, Repair, Repairs};
+use super::state;
+use super::summary::read_thresholds;
 use super::votes;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::epochs::Predictor;
 use crate::kernels::spline::{self, Spline};
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// Some channels of a recording.
 pub struct Picked<'a> {
@@ -63,12 +67,31 @@ pub struct Decision {
 /// What files besides the input say.
 #[derive(Default)]
 pub struct Given {
-    /// Thresholds by channel name (`--thresholds`).
-    pub thresholds: Option<std::collections::BTreeMap<String, f64>>,
+    /// Thresholds per group (`--thresholds`), SI units.
+    pub thresholds: Option<Vec<Vec<f64>>>,
     /// A state fitted before (`--apply`).
     pub state: Option<FittedState>,
     /// A reject log edited by hand (`--reject-log`).
     pub log: Option<RejectLog>,
+}
+
+impl Given {
+    /// Reads the files that `options` name, for one input.
+    ///
+    /// # Errors
+    /// A file cannot be read or does not fit the recording.
+    pub fn read(options: &Options, subject: &Subject) -> Result<Self> {
+        let recording = &subject.recording;
+        let thresholds = |path: &PathBuf| {
+            let of_group = |g: &channels::Group| read_thresholds(path, recording, &g.picks);
+            subject.groups.iter().map(of_group).collect()
+        };
+        Ok(Given {
+            thresholds: options.thresholds.as_ref().map(thresholds).transpose()?,
+            state: options.apply.as_ref().map(|path| state::read(path, recording)).transpose()?,
+            log: options.reject_log.as_ref().map(|path| reject_log::read(path, recording)).transpose()?,
+        })
+    }
 }
 
 impl Decision {
@@ -117,7 +140,8 @@ impl<'a> Work<'a> {
     /// They cannot be read, or hold values that are not finite.
     pub fn load<'b>(&self, sources: &'b [Picked<'b>]) -> Result<Vec<Epochs<'b>>> {
         let total: usize = sources.iter().map(|s| s.picks.len()).sum();
-        let share = |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
+        let share =
+            |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
         let load = || sources.iter().map(|s| Epochs::new(s, share(s))).collect();
         self.context.recorder.time("read", load)
     }
@@ -156,11 +180,11 @@ impl<'a> Work<'a> {
             seed: seed(options),
         };
         let mut decision = Decision::new(&self.subject.recording);
-        for ((group, means), epochs) in self.subject.groups.iter().zip(&self.subject.means).zip(epochs) {
+        let groups = self.subject.groups.iter().zip(&self.subject.means).zip(epochs);
+        for (at, ((group, means), epochs)) in groups.enumerate() {
             let names = self.names(&group.picks);
-            let thresholds = self.thresholds(&names)?;
             let (kind, picks, names) = (group.kind, &group.picks[..], &names[..]);
-            let thresholds = thresholds.as_deref();
+            let thresholds = self.given.thresholds.as_ref().map(|given| given[at].as_slice());
             let group = fit::Group { kind, picks, names, means, thresholds };
             let fit = fit::fit(self.tools(), epochs, &group, &wishes)?;
             self.warn_of_unit(kind, &fit.ptp);
@@ -184,18 +208,6 @@ impl<'a> Work<'a> {
             groups: decision.fits.iter().map(|f| f.fitted.clone()).collect(),
         });
         Ok(decision)
-    }
-
-    /// Given thresholds in the order of `names`.
-    fn thresholds(&self, names: &[String]) -> Result<Option<Vec<f64>>> {
-        let Some(given) = &self.given.thresholds else { return Ok(None) };
-        let find = |name: &String| {
-            given.get(name).copied().ok_or_else(|| {
-                let place = self.options.thresholds.as_ref().map_or(String::new(), |p| p.display().to_string());
-                Error::data(place, format!("no threshold for channel {name}"), "one for every pick", "")
-            })
-        };
-        names.iter().map(find).collect::<Result<_>>().map(Some)
     }
 
     /// Labels, bad epochs and repairs of one group from its thresholds and choices.
@@ -237,9 +249,16 @@ impl<'a> Work<'a> {
             };
             if fitted.names != names {
                 let differ = names.iter().zip(&fitted.names).find(|(a, b)| a != b);
-                let found = differ.map_or(format!("{} channels", fitted.names.len()), |(_, b)| format!("channel {b}"));
-                let expected = differ.map_or(format!("{}", names.len()), |(a, _)| format!("{a}, as in {}", recording.place()));
-                return Err(Error::data(place, found, expected, "apply it to epochs with the same channels, or see --picks"));
+                let found = differ
+                    .map_or(format!("{} channels", fitted.names.len()), |(_, b)| format!("channel {b}"));
+                let expected = differ
+                    .map_or(format!("{}", names.len()), |(a, _)| format!("{a}, as in {}", recording.place()));
+                return Err(Error::data(
+                    place,
+                    found,
+                    expected,
+                    "apply it to epochs with the same channels, or see --picks",
+                ));
             }
             let fitted = Fitted { picks: group.picks.clone(), ..fitted.clone() };
             let ptp = amplitudes(self.tools(), epochs, None)?;
@@ -301,7 +320,12 @@ impl<'a> Work<'a> {
         let ([group], [epochs]) = (&self.subject.groups[..], epochs) else {
             let kinds: Vec<&str> = self.subject.groups.iter().map(|g| g.kind.name()).collect();
             let found = format!("channels of types {}", kinds.join(" and "));
-            return Err(Error::data(recording.place(), found, "one type for --method ransac", "give --picks eeg"));
+            return Err(Error::data(
+                recording.place(),
+                found,
+                "one type for --method ransac",
+                "give --picks eeg",
+            ));
         };
         let channels = group.picks.len();
         let positions = channels::positions(recording.place(), recording.list(), &group.picks)?;
@@ -311,7 +335,10 @@ impl<'a> Work<'a> {
             let weights = spline.mapping(&channels, &all);
             Subset { predictor: Predictor::new(&weights, all.len(), channels.len()), channels }
         };
-        let drawn = ransac::ransac_subsets(channels, ransac::RESAMPLES, ransac::SHARE, seed(self.options))?;
+        let unmarked: Vec<usize> =
+            (0..channels).filter(|&at| !recording.list()[group.picks[at]].bad).collect();
+        let resampling = ransac::Resampling { seed: seed(self.options), ..ransac::Resampling::default() };
+        let drawn = ransac::ransac_subsets(&unmarked, channels, &resampling)?;
         let subsets: Vec<Subset> = drawn.into_iter().map(subset).collect();
         let mut corr = vec![0.0; recording.epochs() * channels];
         let (level, recorder) = self.tools();
@@ -323,18 +350,18 @@ impl<'a> Work<'a> {
                 stop_if_asked(recorder)
             })
         })?;
-        let verdict = ransac::verdict(&corr, channels);
+        let verdict = ransac::verdict(&corr, channels, &ransac::Limits::default());
         let mut decision = Decision::new(recording);
         let mut labels = verdict.bad_log.clone();
         for (at, label) in labels.iter_mut().enumerate() {
-            if verdict.bad_channels.contains(&(at % channels)) {
+            if verdict.bad.contains(&(at % channels)) {
                 *label = REPAIRED;
             }
         }
         decision.label(&group.picks, &labels);
-        decision.repairs.push(self.centred(&positions, &verdict.bad_channels)?);
+        decision.repairs.push(self.centred(&positions, &verdict.bad)?);
         let name = |&bad: &usize| recording.list()[group.picks[bad]].name.clone();
-        decision.bad_channels = verdict.bad_channels.iter().map(name).collect();
+        decision.bad_channels = verdict.bad.iter().map(name).collect();
         Ok(decision)
     }
 

@@ -37,6 +37,7 @@ pub struct Hdf5Writer {
     named: BTreeSet<String>,
     scales: BTreeSet<String>,
     scalar_texts: Vec<String>,
+    variable_text: bool,
 }
 
 /// A dataset whose rows are still coming.
@@ -133,34 +134,8 @@ impl Hdf5Writer {
             named: BTreeSet::new(),
             scales: BTreeSet::new(),
             scalar_texts: Vec::new(),
+            variable_text: false,
         })
-    }
-
-    /// Makes a dataset of truth values as h5py has them; `spec.dtype` must be [`Dtype::I8`], the
-    /// appended bytes 0 or 1.
-    ///
-    /// # Errors
-    /// As [`Writer::create`], and any other element type.
-    pub fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
-        if spec.dtype != Dtype::I8 {
-            let place = self.place(&spec.path);
-            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
-        }
-        self.create_typed(spec, truth_type())
-    }
-
-    /// Makes a 1-D dataset of references to the objects at `targets`, which exist already.
-    ///
-    /// # Errors
-    /// The path is taken or a target is missing.
-    pub fn create_references(&mut self, path: &str, targets: &[&str]) -> Result<()> {
-        let (path, group) = self.vacant(path)?;
-        let name = parent_and_name(&path).1;
-        let build = group.new_dataset::<u64>().object_references().shape([targets.len()]);
-        let dataset = build.create(name).map_err(failed(&self.path))?;
-        dataset.write_object_references(targets).map_err(failed(&self.path))?;
-        self.datasets.insert(path, Arc::new(dataset));
-        Ok(())
     }
 
     fn place(&self, path: &str) -> String {
@@ -318,6 +293,28 @@ impl Writer for Hdf5Writer {
         Ok(())
     }
 
+    fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        if spec.dtype != Dtype::I8 {
+            let place = self.place(&spec.path);
+            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
+        }
+        self.create_typed(spec, truth_type())
+    }
+
+    fn create_references(&mut self, path: &str, targets: &[&str]) -> Result<()> {
+        let (path, group) = self.vacant(path)?;
+        let name = parent_and_name(&path).1;
+        let build = group.new_dataset::<u64>().object_references().shape([targets.len()]);
+        let dataset = build.create(name).map_err(failed(&self.path))?;
+        dataset.write_object_references(targets).map_err(failed(&self.path))?;
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
+    fn use_variable_text(&mut self, on: bool) {
+        self.variable_text = on;
+    }
+
     fn create_group(&mut self, path: &str) -> Result<()> {
         self.group(&rooted(path)).map(drop)
     }
@@ -335,7 +332,7 @@ impl Writer for Hdf5Writer {
                 return Err(Error::Failed(format!("{place}: no such group or dataset was made")));
             }
         };
-        attributes::set(&node, attribute, &place, &failed(&self.path))
+        attributes::set((&node, self.variable_text), attribute, &place, &failed(&self.path))
     }
 
     fn attach_scale(&mut self, dataset: &str, axis: usize, scale: &str) -> Result<()> {

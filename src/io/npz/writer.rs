@@ -126,18 +126,6 @@ impl NpzWriter {
         Ok(DatasetId(self.members.len() - 1))
     }
 
-    /// Makes an array of truth values; `spec.dtype` must be one byte wide, the appended bytes 0 or 1.
-    ///
-    /// # Errors
-    /// As [`Writer::create`], and any other element type.
-    pub fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
-        if spec.dtype.size() != 1 {
-            let place = format!("{}:{}", self.path.display(), spec.path);
-            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
-        }
-        self.add(spec, render_as("|b1", &spec.shape))
-    }
-
     /// Moves on while the first unfinished member has rows waiting or is complete.
     fn settle(&mut self) -> Result<()> {
         while let Some(member) = self.members.get_mut(self.current) {
@@ -221,6 +209,14 @@ impl Writer for NpzWriter {
         };
         let id = self.add(&spec, render_as(&code.descr(), shape))?;
         self.append(id, &bytes)
+    }
+
+    fn create_truth(&mut self, spec: &DatasetSpec) -> Result<DatasetId> {
+        if spec.dtype.size() != 1 {
+            let place = format!("{}:{}", self.path.display(), spec.path);
+            return Err(Error::data(place, format!("truth values as {}", spec.dtype.name()), "int8", ""));
+        }
+        self.add(spec, render_as("|b1", &spec.shape))
     }
 
     fn create_group(&mut self, _path: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Attributes of every kind, on groups and datasets.
 //!
-//! Scalar text is a fixed-length, null-terminated string: netCDF recognises `CLASS` and others
-//! only so (convolve.md 7.3). Arrays of text are variable-length UTF-8. A value without elements
+//! Scalar text is a fixed-length, null-terminated string, unless the writer is told otherwise:
+//! netCDF recognises `CLASS` and others only so (convolve.md 7.3). Arrays of text are variable-length UTF-8. A value without elements
 //! (null space) becomes an array of length 0, the nearest that can be written.
 
 use crate::array::Dtype;
@@ -62,6 +62,16 @@ impl Node<'_> {
         match self {
             Node::Group(group) => group.set_attr_typed(name, datatype, bytes),
             Node::Dataset(dataset) => dataset.set_attr_typed(name, datatype, bytes),
+        }
+    }
+
+    fn variable_text(&self, name: &str, value: &[u8]) -> Result<(), Hdf5Error> {
+        let value = super::as_utf8(value);
+        match self {
+            Node::Group(group) => group.set_attr_string(name, &value),
+            Node::Dataset(dataset) => {
+                dataset.new_attr::<VarLenUnicode>().shape(()).create(name)?.write_string(&value)
+            }
         }
     }
 
@@ -169,9 +179,10 @@ impl Wide {
     }
 }
 
-/// Sets or replaces one attribute; `place` names it in errors.
+/// Sets or replaces one attribute; `place` names it in errors. Scalar text is of variable length
+/// where the flag beside the node says so.
 pub(super) fn set(
-    node: &Node,
+    (node, variable_text): (&Node, bool),
     attribute: &Attribute,
     place: &str,
     failed: &dyn Fn(Hdf5Error) -> Error,
@@ -197,6 +208,7 @@ pub(super) fn set(
             node.array(name, &shape, &values)
         }
         AttributeValue::Text(values) => match (values.as_slice(), shape.is_empty()) {
+            ([value], true) if variable_text => node.variable_text(name, value),
             ([value], true) => node.text(name, value),
             _ => node.texts(name, &shape, values),
         },
