@@ -104,12 +104,6 @@ fn wrap(content: &str, width: f64) -> Vec<String> {
     lines
 }
 
-/// About how wide `content` is written, in points.
-pub(super) fn written_width(content: &str, size: u32) -> f64 {
-    let narrow = |c: char| matches!(c, 'i' | 'j' | 'l' | 't' | 'f' | 'r' | '.' | ',' | ' ' | '\'' | '|');
-    content.chars().map(|c| if narrow(c) { 0.36 } else { 0.63 }).sum::<f64>() * f64::from(size)
-}
-
 /// `content` cut to about `width` points.
 pub(super) fn shortened(content: &str, size: u32, width: f64) -> String {
     let fits = ((width / (f64::from(size) * LETTER)) as usize).max(4);

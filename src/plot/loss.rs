@@ -4,8 +4,9 @@ use super::Scale;
 use super::colours::{Rgb, colour};
 use super::figure::{Anchor, Figure, Stroke, Text};
 use super::layout::{
-    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, colour_bar, finish_with, frame, line, text, written_width,
+    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, colour_bar, finish_with, frame, line, text,
 };
+use super::lettering;
 use super::limits::{self, Limits};
 use crate::units::signal_unit;
 
@@ -129,7 +130,7 @@ pub fn loss(maps: &[LossMap]) -> Figure {
 fn draw(map: &LossMap, at: &Place, figure: &mut Figure) {
     let (limits, (across, down)) = (map.limits(), map.cell());
     let corner = |k: usize, r: usize| (at.x + k as f64 * across, at.y + r as f64 * down);
-    let widest = map.known().last().map_or(0.0, |most| written_width(&map.written(*most), NUMBER));
+    let widest = map.known().last().map_or(0.0, |most| lettering::width(&map.written(*most), NUMBER));
     let roomy = across >= widest + 6.0 && down >= f64::from(NUMBER) + 4.0;
     for (k, r) in map.cells() {
         let (from, to) = (corner(k, r), corner(k + 1, r + 1));

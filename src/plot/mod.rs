@@ -5,11 +5,13 @@
 //! vectors, so a picture of a large raster stays small and has no seams between cells. Equal
 //! input gives equal bytes; the PNG brings its own font.
 
+mod canvas;
 mod colours;
 mod device;
 mod figure;
 mod folding;
 mod layout;
+mod lettering;
 mod limits;
 mod loss;
 mod measure;

@@ -4,9 +4,8 @@
 use super::colours::Rgb;
 use super::figure::{Anchor, Figure, Image, Stroke, Text};
 use super::folding::{Folding, GUTTER};
-use super::layout::{
-    EDGE, LABEL, Place, SMALL, TICK, area, finish_with, frame, line, shortened, text, written_width,
-};
+use super::layout::{EDGE, LABEL, Place, SMALL, TICK, area, finish_with, frame, line, shortened, text};
+use super::lettering;
 use super::ticks::ticks;
 
 const GOOD: Rgb = [0x90, 0xee, 0x90];
@@ -135,7 +134,7 @@ impl Log<'_> {
         let mut longest: f64 = 0.0;
         for (index, name) in self.names.iter().enumerate().step_by(step) {
             let name = shortened(name, NAME, 60.0);
-            longest = longest.max(written_width(&name, NAME));
+            longest = longest.max(lettering::width(&name, NAME));
             let x = at.x + (index as f64 + 0.5) * each + f64::from(NAME) * 0.36;
             figure.texts.push(Text { upward: true, ..text((x, bottom), NAME, Anchor::End, name) });
         }
@@ -200,7 +199,7 @@ fn bars(bad: &[bool], at: &Place, figure: &mut Figure) {
 fn legend(middle: f64, figure: &mut Figure) {
     let entries = [("good", GOOD), ("interpolated", REPAIRED), ("bad", BAD)];
     let (swatch, gap, after) = (24.0, 7.0, 20.0);
-    let entry = |name: &str| swatch + gap + written_width(name, SMALL);
+    let entry = |name: &str| swatch + gap + lettering::width(name, SMALL);
     let width: f64 = entries.iter().map(|(name, _)| entry(name)).sum::<f64>() + 2.0 * after;
     let last = figure.width - width - 2.0 * EDGE;
     let (mut x, y) = ((middle - width / 2.0).min(last).max(2.0 * EDGE).round(), EDGE + 4.0);

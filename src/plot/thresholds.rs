@@ -3,8 +3,9 @@
 use super::colours::Rgb;
 use super::figure::{Anchor, Dot, Figure, Text};
 use super::layout::{
-    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, finish_with, frame, line, shortened, text, written_width,
+    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, finish_with, frame, line, shortened, text,
 };
+use super::lettering;
 use super::measure::Measure;
 use crate::units::signal_unit;
 
@@ -218,7 +219,7 @@ fn y_axis(ticks: impl Iterator<Item = (f64, String)>, name: &str, at: &Place, fi
 
 /// What dots and bars stand for, above the upper right corner.
 fn key(at: &Place, figure: &mut Figure) {
-    let letters = |name: &str| written_width(name, SMALL);
+    let letters = |name: &str| lettering::width(name, SMALL);
     let (first, second, y) = ("chosen", "exact optimum", at.y - 20.0);
     let mut x = at.x + at.width - letters(first) - letters(second) - 40.0;
     figure.dots.push(Dot { x, y, radius: 3.2, fill: CHOSEN });

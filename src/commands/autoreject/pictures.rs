@@ -4,6 +4,7 @@ use super::fitted::{Fitted, FittedState, RejectLog};
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
 use crate::plot::{self, ChannelThreshold, Figure, LossMap};
+use rayon::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -25,22 +26,27 @@ pub struct FitPictures<'a> {
 /// # Errors
 /// A picture cannot be drawn or its file not be written.
 pub fn write_pictures(folder: &Path, pictures: &FitPictures) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
+    let mut figures = Vec::new();
     if let Some(log) = pictures.log {
-        let figure = plot::reject_log(&log.ch_names, &log.labels, &log.bad_epochs);
-        written.extend(both(folder, "reject_log", &figure)?);
+        figures.push(("reject_log", plot::reject_log(&log.ch_names, &log.labels, &log.bad_epochs)));
     }
     if let Some(state) = pictures.state {
         let dots = dots(&state.groups, pictures.optima);
         if !dots.is_empty() {
-            written.extend(both(folder, "thresholds", &plot::thresholds(&dots))?);
+            figures.push(("thresholds", plot::thresholds(&dots)));
         }
         let maps: Vec<LossMap> = state.groups.iter().filter_map(|group| map(group, state)).collect();
         if !maps.is_empty() {
-            written.extend(both(folder, "loss", &plot::loss(&maps))?);
+            figures.push(("loss", plot::loss(&maps)));
         }
     }
-    Ok(written)
+    // Encoding and syncing of all files overlap: one after the other they took longer than the fit
+    // of a small recording.
+    let jobs: Vec<(PathBuf, &Figure)> = figures
+        .iter()
+        .flat_map(|(name, figure)| ["svg", "png"].map(|form| (folder.join(format!("{name}.{form}")), figure)))
+        .collect();
+    jobs.into_par_iter().map(|(path, figure)| draw(path, figure)).collect()
 }
 
 fn dots(groups: &[Fitted], optima: &[Vec<f64>]) -> Vec<ChannelThreshold> {
@@ -71,15 +77,13 @@ fn map(group: &Fitted, state: &FittedState) -> Option<LossMap> {
     })
 }
 
-fn both(folder: &Path, name: &str, figure: &Figure) -> Result<[PathBuf; 2]> {
-    let paths = [folder.join(format!("{name}.svg")), folder.join(format!("{name}.png"))];
-    let contents = [figure.svg()?.into_bytes(), figure.png()?];
-    for (path, bytes) in paths.iter().zip(contents) {
-        let mut file = Beside::create(path)?;
-        file.file().write_all(&bytes).map_err(Error::io(path, "write"))?;
-        file.finish()?;
-    }
-    Ok(paths)
+fn draw(path: PathBuf, figure: &Figure) -> Result<PathBuf> {
+    let png = path.extension().is_some_and(|form| form == "png");
+    let bytes = if png { figure.png()? } else { figure.svg()?.into_bytes() };
+    let mut file = Beside::create(&path)?;
+    file.file().write_all(&bytes).map_err(Error::io(&path, "write"))?;
+    file.finish()?;
+    Ok(path)
 }
 
 #[cfg(test)]

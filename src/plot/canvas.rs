@@ -1,0 +1,112 @@
+//! Device pixels of a PNG, and the shapes that are painted on them.
+
+use super::colours::Rgb;
+
+/// Red, green and blue of every device pixel, row by row from the top; white at first.
+pub(super) struct Canvas {
+    pub width: usize,
+    pub height: usize,
+    pub pixels: Vec<u8>,
+}
+
+impl Canvas {
+    pub fn new(width: usize, height: usize) -> Self {
+        Canvas { width, height, pixels: vec![255; width * height * 3] }
+    }
+
+    /// Covers a share of one pixel with `ink`; pixels outside are left alone.
+    pub fn blend(&mut self, (x, y): (i64, i64), ink: Rgb, share: f32) {
+        let inside = (0..self.width as i64).contains(&x) && (0..self.height as i64).contains(&y);
+        if !inside || share <= 0.0 {
+            return;
+        }
+        let at = (y as usize * self.width + x as usize) * 3;
+        for (pixel, ink) in self.pixels[at..at + 3].iter_mut().zip(ink) {
+            let (below, above) = (f32::from(*pixel), f32::from(ink));
+            *pixel = (below + (above - below) * share.min(1.0)).round() as u8;
+        }
+    }
+
+    /// Fills a rectangle between two corners; edges inside a pixel cover their share of it.
+    pub fn rectangle(&mut self, (x, y): (f64, f64), (to_x, to_y): (f64, f64), ink: Rgb) {
+        let span = |from: f64, to: f64, limit: usize| {
+            let (from, to) = (from.max(0.0), to.min(limit as f64));
+            (from.floor() as usize..(to.ceil().max(0.0) as usize)).map(move |at| {
+                let at_f = at as f64;
+                (at, (to.min(at_f + 1.0) - from.max(at_f)).max(0.0))
+            })
+        };
+        for (row, down) in span(y, to_y, self.height) {
+            for (column, across) in span(x, to_x, self.width) {
+                self.blend((column as i64, row as i64), ink, (down * across) as f32);
+            }
+        }
+    }
+
+    /// Fills a circle; its rim is one pixel soft.
+    pub fn disc(&mut self, (x, y): (f64, f64), radius: f64, ink: Rgb) {
+        let around =
+            |middle: f64| (middle - radius - 1.0).floor() as i64..=(middle + radius + 1.0).ceil() as i64;
+        for row in around(y) {
+            for column in around(x) {
+                let apart = (column as f64 + 0.5 - x).hypot(row as f64 + 0.5 - y);
+                self.blend((column, row), ink, (radius - apart + 0.5).clamp(0.0, 1.0) as f32);
+            }
+        }
+    }
+
+    /// Stretches rows of `columns` colours over the rectangle of whole pixels nearest to the one
+    /// given by its corners.
+    pub fn image(&mut self, (from, to): ((f64, f64), (f64, f64)), colours: &[Rgb], columns: usize) {
+        let rows = colours.len().checked_div(columns).unwrap_or(0);
+        let span = |from: f64, to: f64, limit: usize| {
+            let edge = |v: f64| v.round().clamp(0.0, limit as f64) as usize;
+            edge(from)..edge(to)
+        };
+        let (down, across) = (span(from.1, to.1, self.height), span(from.0, to.0, self.width));
+        if rows == 0 {
+            return;
+        }
+        for (i, y) in down.clone().enumerate() {
+            let row = &colours[i * rows / down.len() * columns..][..columns];
+            for (j, x) in across.clone().enumerate() {
+                let at = (y * self.width + x) * 3;
+                self.pixels[at..at + 3].copy_from_slice(&row[j * columns / across.len()]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dark(canvas: &Canvas) -> f64 {
+        canvas.pixels.chunks(3).map(|p| 1.0 - f64::from(p[0]) / 255.0).sum()
+    }
+
+    #[test]
+    fn shapes_cover_their_area_and_stop_at_the_edge() {
+        let mut canvas = Canvas::new(20, 20);
+        canvas.rectangle((2.5, 3.0), (5.0, 4.5), [0; 3]);
+        assert!((dark(&canvas) - 2.5 * 1.5).abs() < 0.02, "{}", dark(&canvas));
+        let mut canvas = Canvas::new(20, 20);
+        canvas.disc((10.0, 10.0), 6.0, [0; 3]);
+        assert!((dark(&canvas) - 36.0 * std::f64::consts::PI).abs() < 1.0, "{}", dark(&canvas));
+        let mut canvas = Canvas::new(4, 4);
+        canvas.rectangle((-5.0, -5.0), (50.0, 50.0), [0; 3]);
+        canvas.disc((-3.0, 40.0), 9.0, [255, 0, 0]);
+        assert_eq!(canvas.pixels[..3], [0; 3]);
+        canvas.rectangle((3.0, 3.0), (1.0, 1.0), [9; 3]);
+        canvas.rectangle((f64::NAN, 0.0), (2.0, 2.0), [9; 3]);
+    }
+
+    #[test]
+    fn images_are_blocks_of_whole_pixels() {
+        let mut canvas = Canvas::new(4, 2);
+        canvas.image(((0.0, 0.0), (4.0, 2.0)), &[[1; 3], [2; 3]], 2);
+        let reds: Vec<u8> = canvas.pixels.chunks(3).map(|p| p[0]).collect();
+        assert_eq!(reds, [1, 1, 2, 2, 1, 1, 2, 2]);
+        canvas.image(((0.0, 0.0), (4.0, 2.0)), &[], 0);
+    }
+}
