@@ -43,6 +43,7 @@ fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
         names: &names,
         means: &means,
         thresholds: asked.thresholds,
+        known: None,
     };
     let wishes = Wishes {
         consensus: &asked.consensus,
@@ -54,7 +55,7 @@ fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
         seed: asked.seed,
     };
     let epochs = Epochs::new(held, usize::MAX).unwrap();
-    fit((CpuLevel::detect(), &Recorder::new()), &epochs, &group, &wishes).unwrap()
+    fit((CpuLevel::detect(), &Recorder::new()), &epochs, &group, &wishes, &mut |_, _| Ok(())).unwrap()
 }
 
 fn asked<'a>(cv: usize, seed: u32) -> Asked<'a> {

@@ -25,6 +25,7 @@ pub fn deliver(
     work: &Work,
     decision: &Decision,
     epochs: &[Epochs],
+    run: String,
 ) -> Result<(Vec<PathBuf>, Map<String, Value>)> {
     let (recording, folder) = (&work.subject.recording, &work.plan.folder);
     let recorder = work.context.recorder;
@@ -42,7 +43,7 @@ pub fn deliver(
         })
     };
     let trusts = trusts(work, decision, &kept);
-    let summary = summary(work, decision, &kept, &trusts);
+    let summary = Summary { run, ..summary(work, decision, &kept, &trusts) };
     let optima: Vec<Vec<f64>> =
         decision.fits.iter().map(|fit| fit.found.iter().map(|f| f.optimum_threshold).collect()).collect();
     let pictures = FitPictures {
@@ -61,9 +62,10 @@ pub fn deliver(
         outputs.push(folder.join("autoreject.h5"));
         state::write(state, &folder.join("autoreject.h5"))?;
     }
+    outputs.extend(drawn?);
+    // Last of all: it tells that everything else is there.
     outputs.push(folder.join("summary.json"));
     summary.write(&folder.join("summary.json"))?;
-    outputs.extend(drawn?);
     advise(work, &kept, &summary);
     Ok((outputs, counts(&summary)))
 }

@@ -8,6 +8,7 @@
 
 pub mod advice;
 pub mod channels;
+mod checkpoint;
 pub mod cleaned;
 mod copying;
 mod deliver;
