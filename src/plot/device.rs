@@ -175,7 +175,7 @@ pub(super) fn encode(
     let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
     encoder.set_color(kind);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
+    encoder.set_compression(png::Compression::Fast);
     encoder.set_pixel_dims(density.map(|d| png::PixelDimensions {
         xppu: d,
         yppu: d,

@@ -30,25 +30,19 @@ pub fn deliver(
     let recorder = work.context.recorder;
     let kept = decision.kept();
     let mut outputs = vec![folder.join(cleaned_name(&work.plan.path))];
-    recorder.time("write", || {
-        let repairs = |epoch: usize| {
-            let rows = repaired(work, decision, epochs, epoch);
-            recorder.advance(1);
-            rows
-        };
-        write_cleaned(recording, &outputs[0], &kept, work.options.compress, &repairs)
-    })?;
-    recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
-    outputs.push(folder.join("reject_log.npz"));
-    reject_log::write(&decision.log, &outputs[1])?;
-    if let Some(state) = &decision.state {
-        outputs.push(folder.join("autoreject.h5"));
-        state::write(state, &outputs[2])?;
-    }
+    let (cleaned, log) = (outputs[0].clone(), folder.join("reject_log.npz"));
+    let write = || {
+        recorder.time("write", || {
+            let repairs = |epoch: usize| {
+                let rows = repaired(work, decision, epochs, epoch);
+                recorder.advance(1);
+                rows
+            };
+            write_cleaned(recording, &cleaned, &kept, work.options.compress, &repairs)
+        })
+    };
     let trusts = trusts(work, decision, &kept);
     let summary = summary(work, decision, &kept, &trusts);
-    outputs.push(folder.join("summary.json"));
-    summary.write(&folder.join("summary.json"))?;
     let optima: Vec<Vec<f64>> =
         decision.fits.iter().map(|fit| fit.found.iter().map(|f| f.optimum_threshold).collect()).collect();
     let pictures = FitPictures {
@@ -56,7 +50,20 @@ pub fn deliver(
         state: decision.state.as_ref(),
         optima: &optima,
     };
-    outputs.extend(recorder.time("plot", || write_pictures(folder, &pictures))?);
+    // Pictures keep one worker busy while the others write.
+    let draw = || recorder.time("plot", || write_pictures(folder, &pictures));
+    let (written, drawn) = rayon::join(write, draw);
+    written?;
+    recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
+    reject_log::write(&decision.log, &log)?;
+    outputs.push(log);
+    if let Some(state) = &decision.state {
+        outputs.push(folder.join("autoreject.h5"));
+        state::write(state, &folder.join("autoreject.h5"))?;
+    }
+    outputs.push(folder.join("summary.json"));
+    summary.write(&folder.join("summary.json"))?;
+    outputs.extend(drawn?);
     advise(work, &kept, &summary);
     Ok((outputs, counts(&summary)))
 }

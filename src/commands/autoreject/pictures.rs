@@ -4,6 +4,7 @@ use super::fitted::{Fitted, FittedState, RejectLog};
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
 use crate::plot::{self, ChannelThreshold, Figure, LossMap};
+use rayon::prelude::*;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -25,22 +26,24 @@ pub struct FitPictures<'a> {
 /// # Errors
 /// A picture cannot be drawn or its file not be written.
 pub fn write_pictures(folder: &Path, pictures: &FitPictures) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
+    let mut figures = Vec::new();
     if let Some(log) = pictures.log {
-        let figure = plot::reject_log(&log.ch_names, &log.labels, &log.bad_epochs);
-        written.extend(both(folder, "reject_log", &figure)?);
+        figures.push(("reject_log", plot::reject_log(&log.ch_names, &log.labels, &log.bad_epochs)));
     }
     if let Some(state) = pictures.state {
         let dots = dots(&state.groups, pictures.optima);
         if !dots.is_empty() {
-            written.extend(both(folder, "thresholds", &plot::thresholds(&dots))?);
+            figures.push(("thresholds", plot::thresholds(&dots)));
         }
         let maps: Vec<LossMap> = state.groups.iter().filter_map(|group| map(group, state)).collect();
         if !maps.is_empty() {
-            written.extend(both(folder, "loss", &plot::loss(&maps))?);
+            figures.push(("loss", plot::loss(&maps)));
         }
     }
-    Ok(written)
+    // Text of a PNG takes longer to draw than small recordings to fit.
+    let written: Vec<[PathBuf; 2]> =
+        figures.par_iter().map(|(name, figure)| both(folder, name, figure)).collect::<Result<_>>()?;
+    Ok(written.concat())
 }
 
 fn dots(groups: &[Fitted], optima: &[Vec<f64>]) -> Vec<ChannelThreshold> {

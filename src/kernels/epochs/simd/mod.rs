@@ -4,4 +4,5 @@
 pub mod median;
 pub mod predict;
 pub mod range;
+pub mod rows;
 pub mod sweep;
