@@ -238,7 +238,8 @@ fn of_several_inputs_a_bad_one_does_not_stop_the_rest() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("sub-02/epochs.h5"), "{errors:?}");
     assert_eq!(desk.names("out"), ["report.json", "sub-01_epochs", "sub-03_epochs"]);
-    assert_eq!(desk.summary("out/sub-01_epochs"), desk.summary("out/sub-03_epochs"));
+    let summaries = ["out/sub-01_epochs", "out/sub-03_epochs"].map(|out| desk.summary(out));
+    assert!(summaries[0]["loss"] == summaries[1]["loss"] && summaries[0]["input"] != summaries[1]["input"]);
     let outcome = &json(&desk.path("out/report.json"))["outcome"];
     assert_eq!((&outcome["status"], &outcome["exit_code"]), (&"partial".into(), &4.into()));
     assert!(outcome["failures"][0].as_str().unwrap().contains("sub-02/epochs.h5"), "{outcome}");
@@ -314,7 +315,7 @@ fn picks_and_bads_choose_the_channels_and_leave_the_others_alone() {
     let without = desk.clean("without", &[&["--bads", "P4"], &SMALL[..]].concat());
     assert!(without["thresholds"].get("P4").is_none());
     assert_eq!(without["thresholds"].as_object().unwrap().len(), 9);
-    desk.refused(&["epochs.h5", "-o", "out", "--picks", "Nz"], 65, &["Nz"]);
+    desk.refused(&["epochs.h5", "-o", "out", "--picks", "Nz"], 2, &["Nz"]);
 }
 
 #[test]

@@ -164,6 +164,17 @@ fn the_first_minimum_is_marked_and_infinite_cells_are_blank() {
     assert!(said.contains(&"eeg: least loss 1.00 \u{b5}V at consensus 0.6, n_interpolate 32"), "{said:?}");
     assert!(said.contains(&"0.3") && said.contains(&"0.7"), "no digits of float64: {said:?}");
     assert!(said.join(" ").contains("Blank: infinite"));
+    // Near losses get the digits that tell them apart; a far one shares the brightest colour.
+    for (at, loss) in [7.2581e-6, 7.2584e-6, 7.26e-6, 7.262e-6, 9e-6].into_iter().enumerate() {
+        example.mean[28 + at] = loss;
+    }
+    (example.mean[10], example.mean[20], example.mean[21]) = (7.3e-6, 7.4e-6, 7.263e-6);
+    let near = loss(std::slice::from_ref(&example));
+    let said: Vec<&str> = near.texts.iter().map(|t| t.content.as_str()).collect();
+    assert!(said.contains(&"7.26") && said.join(" ").contains("Brightest: the end"), "{said:?}");
+    example.mean[32] = f64::INFINITY;
+    let nearer = loss(std::slice::from_ref(&example));
+    assert!(nearer.texts.iter().any(|t| t.content == "7.258"));
     example.mean = vec![f64::INFINITY; 33];
     let none = loss(&[example]);
     assert!(none.overlay.is_empty() && none.images.is_empty());

@@ -17,15 +17,24 @@ pub(super) struct Limits {
     pub high: f64,
 }
 
-/// Ends of the colour bar for `values`; never equal, never infinite.
+/// Ends of the colour bar at the least and the largest of `values`; never equal, never infinite.
+pub(super) fn exact(values: &[f32], scale: Scale) -> Limits {
+    spanning(values, scale, 0.0)
+}
+
+/// Ends of the colour bar for `values`, a few of them beyond; never equal, never infinite.
 pub(super) fn robust(values: &[f32], scale: Scale) -> Limits {
+    spanning(values, scale, TAIL)
+}
+
+fn spanning(values: &[f32], scale: Scale, tail: f64) -> Limits {
     let mut finite: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
     finite.sort_unstable_by(f32::total_cmp);
     let at = |share: f64| {
         let index = (share * finite.len().saturating_sub(1) as f64).round() as usize;
         finite.get(index).map_or(0.0, |v| f64::from(*v))
     };
-    let (mut low, mut high) = (at(TAIL), at(1.0 - TAIL));
+    let (mut low, mut high) = (at(tail), at(1.0 - tail));
     if low == high {
         // Sparse maps: nearly all cells are equal, so the tails are the picture.
         (low, high) = (at(0.0), at(1.0));

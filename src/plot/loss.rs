@@ -4,10 +4,9 @@ use super::Scale;
 use super::colours::{Rgb, colour};
 use super::figure::{Anchor, Figure, Stroke, Text};
 use super::layout::{
-    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, colour_bar, finish_with, frame, line, text,
+    EDGE, LABEL, Place, SMALL, TICK, TITLE, area, colour_bar, finish_with, frame, line, text, written_width,
 };
 use super::limits::{self, Limits};
-use super::thresholds::short;
 use crate::units::signal_unit;
 
 const BLANK: Rgb = [255, 255, 255];
@@ -17,7 +16,8 @@ const MARGIN: (f64, f64, f64, f64) = (66.0, 40.0, 96.0, 52.0);
 /// Width of all columns together, and limits of one; likewise for rows.
 const ACROSS: (f64, f64, f64) = (484.0, 7.0, 60.0);
 const DOWN: (f64, f64, f64) = (240.0, 7.0, 34.0);
-const ROOM_FOR_NUMBER: (f64, f64) = (34.0, 14.0);
+/// Size of the numbers in the cells.
+const NUMBER: u32 = 10;
 const NARROWEST: f64 = 400.0;
 
 /// The loss grid of one channel type.
@@ -52,9 +52,39 @@ impl LossMap {
         known.reduce(|best, next| if next.2 < best.2 { next } else { best })
     }
 
+    /// Known losses, ascending.
+    fn known(&self) -> Vec<f64> {
+        let mut known: Vec<f64> = self.cells().filter_map(|(k, r)| self.at(k, r)).collect();
+        known.sort_unstable_by(f64::total_cmp);
+        known
+    }
+
+    /// Ends of the colours. Losses far above most of the others share the brightest one: what
+    /// matters is how the good ones differ.
     fn limits(&self) -> Limits {
-        let known: Vec<f32> = self.cells().filter_map(|(k, r)| self.at(k, r)).map(|v| v as f32).collect();
-        limits::robust(&known, Scale::Sequential)
+        let known = self.known();
+        let all: Vec<f32> = known.iter().map(|v| *v as f32).collect();
+        let whole = limits::exact(&all, Scale::Sequential);
+        match known.get(known.len() / 2) {
+            Some(middle) if *middle > whole.low => {
+                Limits { high: whole.high.min(middle + 3.0 * (middle - whole.low)), ..whole }
+            }
+            _ => whole,
+        }
+    }
+
+    /// True where some loss is beyond the colours.
+    fn is_cut(&self) -> bool {
+        self.known().last().is_some_and(|most| *most > self.limits().high * (1.0 + 1e-6))
+    }
+
+    /// A loss with as many decimals as tell near ones apart.
+    fn written(&self, value: f64) -> String {
+        let known = self.known();
+        let spread = known.last().zip(known.first()).map_or(0.0, |(most, least)| most - least);
+        let needed = if spread > 0.0 { (2.0 - spread.log10()).ceil() } else { 0.0 };
+        let usual = if value > 0.0 { 2.0 - value.log10().floor() } else { 0.0 };
+        format!("{value:.*}", needed.max(usual).clamp(0.0, 9.0) as usize)
     }
 
     /// Width of a column and height of a row.
@@ -89,6 +119,9 @@ pub fn loss(maps: &[LossMap]) -> Figure {
         caption +=
             " Blank: infinite, as no epoch is kept or more channels may be repaired than make an epoch bad.";
     }
+    if maps.iter().any(LossMap::is_cut) {
+        caption += " Brightest: the end of the colour bar and all above.";
+    }
     finish_with(&caption, y, &mut figure);
     figure
 }
@@ -96,7 +129,8 @@ pub fn loss(maps: &[LossMap]) -> Figure {
 fn draw(map: &LossMap, at: &Place, figure: &mut Figure) {
     let (limits, (across, down)) = (map.limits(), map.cell());
     let corner = |k: usize, r: usize| (at.x + k as f64 * across, at.y + r as f64 * down);
-    let roomy = across >= ROOM_FOR_NUMBER.0 && down >= ROOM_FOR_NUMBER.1;
+    let widest = map.known().last().map_or(0.0, |most| written_width(&map.written(*most), NUMBER));
+    let roomy = across >= widest + 6.0 && down >= f64::from(NUMBER) + 4.0;
     for (k, r) in map.cells() {
         let (from, to) = (corner(k, r), corner(k + 1, r + 1));
         let Some(value) = map.at(k, r) else {
@@ -107,7 +141,7 @@ fn draw(map: &LossMap, at: &Place, figure: &mut Figure) {
         figure.strokes.push(area(from, to, fill));
         if roomy {
             let place = (from.0 + across / 2.0, from.1 + down / 2.0 + 4.0);
-            let number = text(place, 10, Anchor::Middle, short(value));
+            let number = text(place, NUMBER, Anchor::Middle, map.written(value));
             figure.texts.push(Text { ink: readable_on(fill), ..number });
         }
     }
@@ -137,7 +171,7 @@ fn title(map: &LossMap, at: &Place, figure: &mut Figure) {
             format!(
                 "{}: least loss {} {unit} at consensus {consensus}, n_interpolate {n}",
                 map.kind,
-                short(value)
+                map.written(value)
             )
         }
         None => format!("{}: no finite loss", map.kind),

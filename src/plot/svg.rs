@@ -40,10 +40,11 @@ fn image(image: &Image, out: &mut String) -> Result<()> {
     let rows = image.pixels.len() / image.columns;
     let png = encode(&bytes, (image.columns, rows), png::ColorType::Rgb, None)?;
     let (x, y, w, h) = (image.x, image.y, image.width, image.height);
+    // Cells stay sharp: browsers follow the style, renderers of the older standard the attribute.
     let _ = writeln!(
         out,
         "<image x=\"{x:.2}\" y=\"{y:.2}\" width=\"{w:.2}\" height=\"{h:.2}\" preserveAspectRatio=\"none\" \
-         image-rendering=\"pixelated\" href=\"data:image/png;base64,{}\"/>",
+         image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
         base64(&png)
     );
     Ok(())

@@ -108,7 +108,7 @@ fn caption(groups: &[Group]) -> String {
 }
 
 /// Three digits, plainly.
-pub(super) fn short(value: f64) -> String {
+fn short(value: f64) -> String {
     let size = value.abs();
     let decimals = if size >= 100.0 || size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).min(9) };
     format!("{value:.*}", decimals as usize)

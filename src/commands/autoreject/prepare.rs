@@ -66,7 +66,7 @@ pub fn seed(options: &Options) -> u32 {
 /// Resolves what was asked against the files.
 ///
 /// # Errors
-/// What the command line alone shows; a single input's error, or the first one's when all fail.
+/// What the command line alone shows; the error of a single input. Those of several are the run's to tell.
 pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let folders = result_folders(options)?;
     let mut warnings = Vec::new();
@@ -82,7 +82,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         }
         warnings.extend(said);
     }
-    if subjects.is_empty() && !refused.is_empty() {
+    if options.inputs.len() == 1 && !refused.is_empty() {
         return Err(refused.swap_remove(0).1);
     }
     let told = refused.iter().map(|(path, error)| Refusal { path: path.clone(), reason: error.to_string() });
