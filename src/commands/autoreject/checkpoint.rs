@@ -195,8 +195,8 @@ mod tests {
             optimum: -0.0,
             optimum_threshold: 2.0,
         };
-        first.keep(ChannelKind::Eeg, &[found.clone()], None).unwrap();
-        first.keep(ChannelKind::Eeg, &[found.clone()], Some(&[f64::INFINITY, 0.3])).unwrap();
+        first.keep(ChannelKind::Eeg, std::slice::from_ref(&found), None).unwrap();
+        first.keep(ChannelKind::Eeg, std::slice::from_ref(&found), Some(&[f64::INFINITY, 0.3])).unwrap();
         let Ok(Begin::Run(again)) = begin("a", false) else { panic!("the same run goes on") };
         let known = again.known(ChannelKind::Eeg, 2).unwrap();
         assert_eq!((known.found, known.loss), (vec![found], Some(vec![f64::INFINITY, 0.3])));

@@ -54,7 +54,9 @@ pub fn deliver(
     // Pictures keep one worker busy while the others write.
     let draw = || recorder.time("plot", || write_pictures(folder, &pictures));
     let (written, drawn) = rayon::join(write, draw);
-    written?;
+    for warning in written? {
+        recorder.warn(warning);
+    }
     recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
     reject_log::write(&decision.log, &log)?;
     outputs.push(log);
@@ -84,8 +86,7 @@ fn repaired(
         let [_, channels, samples] = epochs.shape();
         values.resize(channels * samples, 0.0);
         epochs.epoch(epoch, &mut values)?;
-        let row = |channel: usize| &values[channel * samples..][..samples];
-        let predicted = repair.predict(work.context.level, samples, row, &mut scratch);
+        let predicted = repair.predict(work.context.level, (&values, samples), 0..samples, &mut scratch);
         for (&bad, row) in repair.bad.iter().zip(predicted.chunks_exact(samples)) {
             rows.push((group.picks[bad], row.to_vec()));
         }

@@ -9,7 +9,7 @@
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{Tile, add, add_difference, medians, set_sum, squared_distance};
+use crate::kernels::epochs::{Tile, add, add_difference, copy_rows, medians, set_sum, squared_distance};
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -126,12 +126,12 @@ impl Grid<'_> {
             .iter()
             .map(|fold| {
                 let mut all = Vec::with_capacity(self.channels * count);
+                rows.clear();
                 rows.resize(fold.len() * stride, 0.0);
                 for channel in 0..self.channels {
-                    for (epoch, row) in fold.clone().zip(rows.chunks_exact_mut(stride)) {
-                        row[..count].copy_from_slice(&slab.row(epoch, channel)[samples.clone()]);
-                        row[count..].fill(0.0);
-                    }
+                    let first = (fold.start * self.channels + channel) * slab.samples + samples.start;
+                    let from = (&slab.values[first..], self.channels * slab.samples);
+                    copy_rows(self.level, from, (&mut rows, stride), fold.len(), count);
                     let tile = Tile { values: &rows, stride, rows: fold.len(), samples: count };
                     medians(self.level, tile, &mut out);
                     all.extend_from_slice(&out[..count]);
@@ -161,7 +161,8 @@ impl Grid<'_> {
                 }
                 for (repairs, patches) in self.repairs.iter().zip(&mut patches) {
                     let Some(repair) = repairs.of(epoch) else { continue };
-                    let predicted = repair.predict(self.level, count, row, &mut scratch);
+                    let values = (slab.epoch(epoch), slab.samples);
+                    let predicted = repair.predict(self.level, values, samples.clone(), &mut scratch);
                     let patch = patches[fold][bin].get_or_insert_with(zeros);
                     for (&channel, predicted) in repair.bad.iter().zip(predicted.chunks_exact(count)) {
                         let patch = &mut patch[channel * count..][..count];

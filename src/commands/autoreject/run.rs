@@ -81,8 +81,8 @@ fn one(work: &Work) -> Result<Yield> {
         Begin::Run(checkpoint) => checkpoint,
         Begin::Done => {
             work.context.recorder.advance((recording.epochs() * stages(work.options.method)) as u64);
-            let outputs = vec![folder.join("summary.json")];
-            return Ok(Yield { facts: recording.facts()?, outputs, counts: Map::new() });
+            tracing::info!("{}: this run is done already", folder.display());
+            return Ok(Yield { facts: recording.facts()?, outputs: Vec::new(), counts: Map::new() });
         }
     };
     let sources: Vec<Picked> = groups.iter().map(|g| Picked::new(recording, &g.picks)).collect();

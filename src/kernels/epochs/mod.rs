@@ -29,7 +29,9 @@ pub struct Tile<'a> {
 impl Tile<'_> {
     /// True where the slice holds all whole rows.
     fn is_whole(&self) -> bool {
-        self.stride % 8 == 0 && self.samples <= self.stride && self.values.len() >= self.rows * self.stride
+        self.stride.is_multiple_of(8)
+            && self.samples <= self.stride
+            && self.values.len() >= self.rows * self.stride
     }
 }
 
