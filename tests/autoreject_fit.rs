@@ -43,6 +43,7 @@ fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
         names: &names,
         means: &means,
         thresholds: asked.thresholds,
+        known: None,
     };
     let wishes = Wishes {
         consensus: &asked.consensus,
@@ -54,7 +55,7 @@ fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
         seed: asked.seed,
     };
     let epochs = Epochs::new(held, usize::MAX).unwrap();
-    fit((CpuLevel::detect(), &Recorder::new()), &epochs, &group, &wishes).unwrap()
+    fit((CpuLevel::detect(), &Recorder::new()), &epochs, &group, &wishes, &mut |_, _| Ok(())).unwrap()
 }
 
 fn asked<'a>(cv: usize, seed: u32) -> Asked<'a> {
@@ -263,8 +264,10 @@ fn the_branchs_thresholds_votes_and_repairs() {
     let mut got = Vec::new();
     for epoch in 0..5 {
         let row = |channel: usize| &held.values[(epoch * channels + channel) * samples..][..samples];
+        let values = &held.values[epoch * channels * samples..][..channels * samples];
         let predicted = repairs.of(epoch).map(|repair| {
-            (repair, repair.predict(CpuLevel::detect(), samples, row, &mut Scratch::default()))
+            let mut scratch = Scratch::default();
+            (repair, repair.predict(CpuLevel::detect(), (values, samples), 0..samples, &mut scratch))
         });
         for channel in 0..10 {
             let bad = predicted.as_ref().and_then(|(r, p)| {

@@ -191,8 +191,8 @@ fn rung_8_repaired_rows() {
         for place in at.chunks_exact(2) {
             let (epoch, channel) = (place[0] as usize, place[1] as usize);
             let repair = repairs.of(epoch).expect("the epoch has repairs");
-            let row = |good: usize| &set.epochs.values[(epoch * c + good) * t..][..t];
-            let predicted = repair.predict(CpuLevel::detect(), t, row, &mut scratch);
+            let values = &set.epochs.values[epoch * c * t..][..c * t];
+            let predicted = repair.predict(CpuLevel::detect(), (values, t), 0..t, &mut scratch);
             let bad = repair.bad.iter().position(|&b| b == channel).expect("the channel is repaired");
             rows.extend_from_slice(&predicted[bad * t..][..t]);
         }

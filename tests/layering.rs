@@ -18,7 +18,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("commands/*/options.rs", &["io::InputSpec", "kernels", "array", "units", "error"]),
     // Binds kernels to chunks; of the report only the recorder, which is told which threads worked.
     (
-        "commands/*/{passes*,bind}.rs",
+        "commands/*/{passes*,bind,fit,repairs,global}.rs",
         &["commands", "kernels", "pipeline", "backend", "report::Recorder", "array", "units", "error"],
     ),
     // Everything that opens files or runs the pipeline for a command.

@@ -16,28 +16,23 @@ pub enum CpuLevel {
 }
 
 impl CpuLevel {
-    /// The best level this machine offers.
+    /// The best level this machine offers; kernels ask at every call, so it costs three loads.
     pub fn detect() -> CpuLevel {
-        Self::available().last().copied().unwrap_or(CpuLevel::Baseline)
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            let wide = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl");
+            return if wide { CpuLevel::Avx512 } else { CpuLevel::Avx2 };
+        }
+        CpuLevel::Baseline
     }
 
     /// All levels this machine offers, the simplest first; tests walk them.
     pub fn available() -> Vec<CpuLevel> {
-        let mut levels = vec![CpuLevel::Baseline];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                levels.push(CpuLevel::Avx2);
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512vl")
-                {
-                    levels.push(CpuLevel::Avx512);
-                }
-            }
-        }
-        levels
+        let all = [CpuLevel::Baseline, CpuLevel::Avx2, CpuLevel::Avx512];
+        all.into_iter().filter(|level| *level <= CpuLevel::detect()).collect()
     }
 
     /// Name for reports: `avx512`.

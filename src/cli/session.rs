@@ -97,7 +97,8 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
                 edge::say_error(&failure.error.to_string());
             }
             let code = outcome.exit_code();
-            if outcome.outputs.is_empty() && code != ExitCode::Done {
+            // Nothing was done, or --resume found it done: an earlier report stays.
+            if outcome.outputs.is_empty() {
                 deliver_if_asked(&report, &report_to, flags)?;
                 return Ok(code);
             }

@@ -89,7 +89,7 @@ impl Outcome {
     pub fn exit_code(&self) -> ExitCode {
         match self.failures.first() {
             None => ExitCode::Done,
-            Some(first) if self.outputs.is_empty() => first.error.exit_code(),
+            Some(first) if self.inputs.is_empty() => first.error.exit_code(),
             Some(_) => ExitCode::Partial,
         }
     }

@@ -25,30 +25,25 @@ pub fn deliver(
     work: &Work,
     decision: &Decision,
     epochs: &[Epochs],
+    run: String,
 ) -> Result<(Vec<PathBuf>, Map<String, Value>)> {
     let (recording, folder) = (&work.subject.recording, &work.plan.folder);
     let recorder = work.context.recorder;
     let kept = decision.kept();
     let mut outputs = vec![folder.join(cleaned_name(&work.plan.path))];
-    recorder.time("write", || {
-        let repairs = |epoch: usize| {
-            let rows = repaired(work, decision, epochs, epoch);
-            recorder.advance(1);
-            rows
-        };
-        write_cleaned(recording, &outputs[0], &kept, work.options.compress, &repairs)
-    })?;
-    recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
-    outputs.push(folder.join("reject_log.npz"));
-    reject_log::write(&decision.log, &outputs[1])?;
-    if let Some(state) = &decision.state {
-        outputs.push(folder.join("autoreject.h5"));
-        state::write(state, &outputs[2])?;
-    }
+    let (cleaned, log) = (outputs[0].clone(), folder.join("reject_log.npz"));
+    let write = || {
+        recorder.time("write", || {
+            let repairs = |epoch: usize| {
+                let rows = repaired(work, decision, epochs, epoch);
+                recorder.advance(1);
+                rows
+            };
+            write_cleaned(recording, &cleaned, &kept, work.options.compress, &repairs)
+        })
+    };
     let trusts = trusts(work, decision, &kept);
-    let summary = summary(work, decision, &kept, &trusts);
-    outputs.push(folder.join("summary.json"));
-    summary.write(&folder.join("summary.json"))?;
+    let summary = Summary { run, ..summary(work, decision, &kept, &trusts) };
     let optima: Vec<Vec<f64>> =
         decision.fits.iter().map(|fit| fit.found.iter().map(|f| f.optimum_threshold).collect()).collect();
     let pictures = FitPictures {
@@ -56,7 +51,23 @@ pub fn deliver(
         state: decision.state.as_ref(),
         optima: &optima,
     };
-    outputs.extend(recorder.time("plot", || write_pictures(folder, &pictures))?);
+    // Pictures keep one worker busy while the others write.
+    let draw = || recorder.time("plot", || write_pictures(folder, &pictures));
+    let (written, drawn) = rayon::join(write, draw);
+    for warning in written? {
+        recorder.warn(warning);
+    }
+    recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
+    reject_log::write(&decision.log, &log)?;
+    outputs.push(log);
+    if let Some(state) = &decision.state {
+        outputs.push(folder.join("autoreject.h5"));
+        state::write(state, &folder.join("autoreject.h5"))?;
+    }
+    outputs.extend(drawn?);
+    // Last of all: it tells that everything else is there.
+    outputs.push(folder.join("summary.json"));
+    summary.write(&folder.join("summary.json"))?;
     advise(work, &kept, &summary);
     Ok((outputs, counts(&summary)))
 }
@@ -75,8 +86,7 @@ fn repaired(
         let [_, channels, samples] = epochs.shape();
         values.resize(channels * samples, 0.0);
         epochs.epoch(epoch, &mut values)?;
-        let row = |channel: usize| &values[channel * samples..][..samples];
-        let predicted = repair.predict(work.context.level, samples, row, &mut scratch);
+        let predicted = repair.predict(work.context.level, (&values, samples), 0..samples, &mut scratch);
         for (&bad, row) in repair.bad.iter().zip(predicted.chunks_exact(samples)) {
             rows.push((group.picks[bad], row.to_vec()));
         }

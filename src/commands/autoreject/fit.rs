@@ -14,7 +14,7 @@ use crate::backend::CpuLevel;
 use crate::error::Result;
 use crate::kernels::epochs::Predictor;
 use crate::kernels::splits;
-use crate::report::Recorder;
+use crate::report::{Recorder, Work};
 
 /// Splits of each channel's threshold search (spec autoreject 3.2).
 const SPLITS: usize = 10;
@@ -52,7 +52,21 @@ pub struct Group<'a> {
     pub means: &'a Means,
     /// Thresholds that are given instead of searched.
     pub thresholds: Option<&'a [f64]>,
+    /// What an earlier part of the same run found.
+    pub known: Option<Known>,
 }
+
+/// What an earlier part of a run found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// The search of each channel.
+    pub found: Vec<Found>,
+    /// The loss grid, if it came so far.
+    pub loss: Option<Vec<f64>>,
+}
+
+/// Told of what is found, stage by stage: the searches, then the loss grid with them.
+pub type Keep<'a> = dyn FnMut(&[Found], Option<&[f64]>) -> Result<()> + 'a;
 
 /// A fit and what else is worth knowing of it.
 #[derive(Debug)]
@@ -86,6 +100,9 @@ pub fn amplitudes(
             stop_if_asked(recorder)
         })
     })?;
+    let values = (n * channels * epochs.shape()[2]) as u64;
+    let flop = if predictor.is_some() { 2 * values * channels as u64 } else { 0 };
+    recorder.count("measure", Work { items: n as u64, bytes_read: 8 * values, flop, ..Work::default() });
     Ok(ptp)
 }
 
@@ -103,19 +120,65 @@ fn split_rows(epochs: usize, augment: bool, seed: u32) -> Result<Vec<FoldRows>> 
 /// Fits one group of channels.
 ///
 /// # Errors
-/// Too few epochs for the folds, a source that cannot be read, or a request to stop.
-pub fn fit(tools: (CpuLevel, &Recorder), epochs: &Epochs, group: &Group, wishes: &Wishes) -> Result<Fit> {
-    let (level, recorder) = tools;
+/// Too few epochs for the folds, a source that cannot be read, a refusal of `keep`, or a request
+/// to stop.
+pub fn fit(
+    tools: (CpuLevel, &Recorder),
+    epochs: &Epochs,
+    group: &Group,
+    wishes: &Wishes,
+    keep: &mut Keep,
+) -> Result<Fit> {
+    let [_, channels, _] = epochs.shape();
+    let known = group.known.as_ref().filter(|known| known.found.len() == channels);
+    let (thresholds, ptp, found) = match (group.thresholds, known) {
+        (Some(given), _) => (given.to_vec(), amplitudes(tools, epochs, None)?, Vec::new()),
+        (None, Some(known)) => {
+            let thresholds = known.found.iter().map(|f| f.threshold).collect();
+            (thresholds, amplitudes(tools, epochs, None)?, known.found.clone())
+        }
+        (None, None) => {
+            let searched = searched(tools, epochs, group, wishes)?;
+            keep(&searched.2, None)?;
+            searched
+        }
+    };
+    let shape = (wishes.consensus.len(), wishes.n_interpolate.len(), wishes.cv);
+    let loss = match known.and_then(|known| known.loss.clone()) {
+        Some(loss) if group.thresholds.is_none() && loss.len() == shape.0 * shape.1 * shape.2 => loss,
+        _ => {
+            let loss = loss_grid(tools, epochs, group, wishes, (&ptp, &thresholds))?;
+            keep(&found, Some(&loss))?;
+            loss
+        }
+    };
+    let (kappa, rho) = votes::choice(&loss, shape);
+    let fitted = Fitted {
+        kind: group.kind,
+        picks: group.picks.to_vec(),
+        names: group.names.to_vec(),
+        thresholds,
+        consensus: wishes.consensus[kappa],
+        n_interpolate: wishes.n_interpolate[rho],
+        loss,
+    };
+    Ok(Fit { fitted, ptp, found })
+}
+
+/// Loss `[consensus][n_interpolate][fold]` given amplitudes and thresholds.
+fn loss_grid(
+    (level, recorder): (CpuLevel, &Recorder),
+    epochs: &Epochs,
+    group: &Group,
+    wishes: &Wishes,
+    (ptp, thresholds): (&[f64], &[f64]),
+) -> Result<Vec<f64>> {
     let [n, channels, samples] = epochs.shape();
     let folds = splits::folds(n, wishes.cv)?;
-    let (thresholds, ptp, found) = match group.thresholds {
-        Some(given) => (given.to_vec(), amplitudes(tools, epochs, None)?, Vec::new()),
-        None => searched(tools, epochs, group, wishes)?,
-    };
-    let votes = votes::votes(&ptp, &thresholds);
+    let votes = votes::votes(ptp, thresholds);
     let bad_counts = votes::bad_counts(&votes, channels);
-    let labels = labels(&votes, &ptp, channels, wishes);
-    let (loss, (kappa, rho)) = recorder.time("grid", || -> Result<_> {
+    let labels = labels(&votes, ptp, channels, wishes);
+    recorder.time("grid", || {
         let repairs: Vec<Repairs> = labels.iter().map(|l| Repairs::new(group.means, l, channels)).collect();
         let grid = Grid {
             level,
@@ -131,24 +194,12 @@ pub fn fit(tools: (CpuLevel, &Recorder), epochs: &Epochs, group: &Group, wishes:
         let mut squares = vec![0.0; grid.entries()];
         epochs.by_times(|slab| {
             grid.add(slab, &mut squares);
-            recorder.advance((n * slab.samples / samples) as u64);
+            let (from, to) = (slab.first_sample, slab.first_sample + slab.samples);
+            recorder.advance((to * n / samples - from * n / samples) as u64);
             stop_if_asked(recorder)
         })?;
-        let loss = grid.losses(&squares);
-        let shape = (wishes.consensus.len(), wishes.n_interpolate.len(), folds.len());
-        let choice = votes::choice(&loss, shape);
-        Ok((loss, choice))
-    })?;
-    let fitted = Fitted {
-        kind: group.kind,
-        picks: group.picks.to_vec(),
-        names: group.names.to_vec(),
-        thresholds,
-        consensus: wishes.consensus[kappa],
-        n_interpolate: wishes.n_interpolate[rho],
-        loss,
-    };
-    Ok(Fit { fitted, ptp, found })
+        Ok(grid.losses(&squares))
+    })
 }
 
 /// Labels for each entry of the n_interpolate grid.
@@ -185,6 +236,12 @@ fn searched(
         search_all(&sweep, &ptp, wishes, recorder)
     })?;
     ptp.truncate(n * channels);
+    let values = (n * channels * samples) as u64;
+    let rows = if wishes.augment { 2 } else { 1 };
+    // The product, and three operations per value and fold of the sweep; medians only compare.
+    let product = if wishes.augment { 2 * values * channels as u64 } else { 0 };
+    let flop = product + rows * values * 3 * SPLITS as u64 * 8 / 10;
+    recorder.count("thresholds", Work { items: n as u64, bytes_read: 8 * values, flop, ..Work::default() });
     Ok((found.iter().map(|f| f.threshold).collect(), ptp, found))
 }
 

@@ -8,6 +8,7 @@
 
 pub mod advice;
 pub mod channels;
+mod checkpoint;
 pub mod cleaned;
 mod copying;
 mod deliver;
@@ -17,6 +18,7 @@ pub mod fit;
 pub mod fitted;
 pub mod folders;
 pub mod global;
+mod locate;
 pub mod montage;
 pub mod options;
 pub mod passes_grid;

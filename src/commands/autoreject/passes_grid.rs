@@ -9,7 +9,7 @@
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{Tile, medians};
+use crate::kernels::epochs::{Tile, add, add_difference, copy_rows, medians, set_sum, squared_distance};
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -126,12 +126,12 @@ impl Grid<'_> {
             .iter()
             .map(|fold| {
                 let mut all = Vec::with_capacity(self.channels * count);
+                rows.clear();
                 rows.resize(fold.len() * stride, 0.0);
                 for channel in 0..self.channels {
-                    for (epoch, row) in fold.clone().zip(rows.chunks_exact_mut(stride)) {
-                        row[..count].copy_from_slice(&slab.row(epoch, channel)[samples.clone()]);
-                        row[count..].fill(0.0);
-                    }
+                    let first = (fold.start * self.channels + channel) * slab.samples + samples.start;
+                    let from = (&slab.values[first..], self.channels * slab.samples);
+                    copy_rows(self.level, from, (&mut rows, stride), fold.len(), count);
                     let tile = Tile { values: &rows, stride, rows: fold.len(), samples: count };
                     medians(self.level, tile, &mut out);
                     all.extend_from_slice(&out[..count]);
@@ -157,17 +157,16 @@ impl Grid<'_> {
                 let row = |channel: usize| &slab.row(epoch, channel)[samples.clone()];
                 let sum = raw[fold][bin].get_or_insert_with(zeros);
                 for (channel, sum) in sum.chunks_exact_mut(count).enumerate() {
-                    sum.iter_mut().zip(row(channel)).for_each(|(sum, v)| *sum += v);
+                    add(self.level, sum, row(channel));
                 }
                 for (repairs, patches) in self.repairs.iter().zip(&mut patches) {
                     let Some(repair) = repairs.of(epoch) else { continue };
-                    let predicted = repair.predict(self.level, count, row, &mut scratch);
+                    let values = (slab.epoch(epoch), slab.samples);
+                    let predicted = repair.predict(self.level, values, samples.clone(), &mut scratch);
                     let patch = patches[fold][bin].get_or_insert_with(zeros);
                     for (&channel, predicted) in repair.bad.iter().zip(predicted.chunks_exact(count)) {
                         let patch = &mut patch[channel * count..][..count];
-                        for ((patch, v), measured) in patch.iter_mut().zip(predicted).zip(row(channel)) {
-                            *patch += v - measured;
-                        }
+                        add_difference(self.level, patch, predicted, row(channel));
                     }
                 }
             }
@@ -193,25 +192,22 @@ impl Grid<'_> {
         for (bin, &kappa) in order.iter().enumerate() {
             for (fold, good) in good.iter_mut().enumerate() {
                 for sums in [&raw[fold][bin], &patches[fold][bin]].into_iter().flatten() {
-                    good.iter_mut().zip(sums).for_each(|(good, v)| *good += v);
+                    add(self.level, good, sums);
                 }
             }
             for fold in (0..folds).rev() {
                 let (head, tail) = behind.split_at_mut(fold + 1);
-                for ((to, after), own) in head[fold].iter_mut().zip(&tail[0]).zip(&good[fold]) {
-                    *to = after + own;
-                }
+                set_sum(self.level, &mut head[fold], &tail[0], &good[fold]);
             }
             before.fill(0.0);
             for fold in 0..folds {
                 let at = (kappa * self.n_interpolate.len() + rho) * folds + fold;
                 if self.is_open(at) {
                     let share = 1.0 / self.kept(kappa, fold) as f64;
-                    let means = before.iter().zip(&behind[fold + 1]).map(|(a, b)| (a + b) * share);
-                    squares[at] +=
-                        means.zip(&tests[fold]).map(|(mean, test)| (mean - test).powi(2)).sum::<f64>();
+                    let others = (&before[..], &behind[fold + 1][..]);
+                    squares[at] += squared_distance(self.level, others, share, &tests[fold]);
                 }
-                before.iter_mut().zip(&good[fold]).for_each(|(before, v)| *before += v);
+                add(self.level, &mut before, &good[fold]);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::epochs::Slab;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
-use crate::kernels::epochs::{COLUMNS, Extremes, Predictor, extremes, peak_to_peak};
+use crate::kernels::epochs::{COLUMNS, Extremes, Predictor, copy_rows, extremes, peak_to_peak};
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -35,10 +35,11 @@ pub fn predicted(level: CpuLevel, predictor: &Predictor, slab: Slab, recorder: &
             let mut found = vec![Extremes::NONE; channels];
             for first in (0..slab.samples).step_by(COLUMNS) {
                 let count = COLUMNS.min(slab.samples - first);
-                for (channel, values) in from.chunks_mut(COLUMNS).enumerate() {
-                    values[..count].copy_from_slice(&slab.row(epoch, channel)[first..first + count]);
-                    values[count..].fill(0.0);
+                if count < COLUMNS {
+                    from.fill(0.0);
                 }
+                let rows = (&slab.epoch(epoch)[first..], slab.samples);
+                copy_rows(level, rows, (from, COLUMNS), channels, count);
                 predictor.product(level, (from, COLUMNS), (to, COLUMNS), COLUMNS);
                 for (found, values) in found.iter_mut().zip(to.chunks(COLUMNS)) {
                     *found = found.and(extremes(level, &values[..count]));

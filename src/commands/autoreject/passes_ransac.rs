@@ -2,7 +2,7 @@
 
 use super::epochs::Slab;
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{COLUMNS, Predictor, Tile, medians};
+use crate::kernels::epochs::{COLUMNS, Predictor, Tile, copy_rows, medians};
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -54,10 +54,11 @@ pub fn correlations(level: CpuLevel, subsets: &[Subset], slab: Slab, recorder: &
                 let mut median = [0.0; COLUMNS];
                 for first in (0..slab.samples).step_by(COLUMNS) {
                     let count = COLUMNS.min(slab.samples - first);
-                    for (channel, values) in measured.chunks_exact_mut(COLUMNS).enumerate() {
-                        values[..count].copy_from_slice(&slab.row(epoch, channel)[first..first + count]);
-                        values[count..].fill(0.0);
+                    if count < COLUMNS {
+                        measured.fill(0.0);
                     }
+                    let rows = (&slab.epoch(epoch)[first..], slab.samples);
+                    copy_rows(level, rows, (measured, COLUMNS), channels, count);
                     predict(level, subsets, (measured, from, to), all);
                     for (channel, products) in products.iter_mut().enumerate() {
                         let values = &all[channel * subsets.len() * COLUMNS..];

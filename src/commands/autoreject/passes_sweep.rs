@@ -11,7 +11,9 @@ use super::epochs::Slab;
 use super::passes_measure::stop_if_asked;
 use crate::backend::CpuLevel;
 use crate::error::Result;
-use crate::kernels::epochs::{COLUMNS, Predictor, Tile, medians, padded, reciprocals, sweep};
+use crate::kernels::epochs::{
+    COLUMNS, Predictor, Tile, copy_rows, gather, medians, padded, pick, reciprocals, sweep,
+};
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -35,12 +37,14 @@ pub struct FoldRows {
 struct Order {
     /// Rows, ascending.
     rows: Vec<u32>,
+    /// Where each of them begins in a tile, channel 0.
+    starts: Vec<usize>,
     /// Per fold: positions among `rows` of train rows (ascending) and of test rows.
     folds: Vec<FoldRows>,
 }
 
 impl Order {
-    fn new(ptp: &[f64], folds: &[FoldRows]) -> Self {
+    fn new(ptp: &[f64], folds: &[FoldRows], starts: &[usize]) -> Self {
         let mut rows: Vec<u32> = (0..ptp.len() as u32).collect();
         rows.sort_by(|&a, &b| ptp[a as usize].total_cmp(&ptp[b as usize]));
         let mut position = vec![0; rows.len()];
@@ -53,7 +57,8 @@ impl Order {
             at
         };
         let folds = folds.iter().map(|f| FoldRows { train: found(&f.train), test: found(&f.test) }).collect();
-        Order { rows, folds }
+        let starts = rows.iter().map(|&row| starts[row as usize]).collect();
+        Order { rows, starts, folds }
     }
 }
 
@@ -75,7 +80,8 @@ pub struct Sweep<'a> {
     folds: usize,
     /// `[channel][fold][prefix]`.
     losses: Vec<f64>,
-    /// `[block][channel][kind, epoch in block][sample]` of one tile.
+    /// One tile: measured epochs, then predicted ones if there is a predictor, each
+    /// `[block][channel][epoch in block][sample]` with channels [`apart`] values apart.
     tile: Vec<f64>,
 }
 
@@ -90,12 +96,21 @@ impl<'a> Sweep<'a> {
         ptp: &[f64],
         folds: &[FoldRows],
     ) -> Self {
-        let rows = epochs * if predictor.is_some() { 2 } else { 1 };
+        let kinds = if predictor.is_some() { 2 } else { 1 };
+        let rows = epochs * kinds;
         let orders = ptp.len() / rows.max(1);
         let column = |c: usize| ptp.iter().skip(c).step_by(orders).copied().collect::<Vec<f64>>();
-        let orders: Vec<Order> = (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds)).collect();
-        let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
         let width = tile_width(rows);
+        let starts: Vec<usize> = (0..rows)
+            .map(|row| {
+                let (kind, epoch) = (row / epochs, row % epochs);
+                let block = epoch / BLOCK * channels * apart(width) + epoch % BLOCK * width;
+                kind * tile_values(epochs, channels, width) + block
+            })
+            .collect();
+        let orders: Vec<Order> =
+            (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds, &starts)).collect();
+        let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
         let room = padded(longest);
         Sweep {
             level,
@@ -110,17 +125,13 @@ impl<'a> Sweep<'a> {
             room,
             folds: folds.len(),
             losses: vec![0.0; channels * folds.len() * room],
-            tile: vec![0.0; epochs.div_ceil(BLOCK) * BLOCK * (rows / epochs.max(1)) * channels * width],
+            tile: vec![0.0; tile_values(epochs, channels, width) * kinds],
         }
     }
 
     /// Rows of one channel.
     fn rows(&self) -> usize {
-        self.epochs * self.kinds()
-    }
-
-    fn kinds(&self) -> usize {
-        if self.predictor.is_some() { 2 } else { 1 }
+        self.epochs * if self.predictor.is_some() { 2 } else { 1 }
     }
 
     /// Channels.
@@ -148,30 +159,45 @@ impl<'a> Sweep<'a> {
 
     /// Copies and predicts samples `first .. first + count` of all epochs.
     fn fill(&mut self, slab: Slab, first: usize, count: usize) {
-        let (width, channels, kinds) = (self.width, self.channels, self.kinds());
+        let (width, apart) = (self.width, apart(self.width));
         let (level, predictor, recorder) = (self.level, self.predictor, self.recorder);
-        let together = COLUMNS / width;
-        let scratch = || (vec![0.0; channels * COLUMNS], vec![0.0; channels * COLUMNS]);
-        let length = channels * kinds * BLOCK * width;
-        self.tile.par_chunks_mut(length).enumerate().for_each_init(scratch, |(from, to), (block, tile)| {
-            recorder.share("thresholds", || {
-                for start in (0..BLOCK).step_by(together) {
-                    gather(slab, (block * BLOCK + start, first, count), width, from);
-                    place(from, tile, (0, start), (kinds, width));
-                    if let Some(predictor) = predictor {
-                        predictor.product(level, (from, COLUMNS), (to, COLUMNS), COLUMNS);
-                        place(to, tile, (1, start), (kinds, width));
-                    }
-                }
-            });
-        });
+        let length = (self.channels * apart).max(1);
+        let copy = |block: usize, measured: &mut [f64]| {
+            if count < width {
+                // The last tile: what an earlier one left must not count.
+                measured.fill(0.0);
+            }
+            for epoch in block * BLOCK..slab.epochs.min((block + 1) * BLOCK) {
+                let to = (&mut measured[epoch % BLOCK * width..], apart);
+                copy_rows(level, (&slab.epoch(epoch)[first..], slab.samples), to, slab.channels, count);
+            }
+        };
+        let half = tile_values(self.epochs, self.channels, width);
+        let (measured, predicted) = self.tile.split_at_mut(half);
+        match predictor {
+            None => measured.par_chunks_mut(length).enumerate().for_each(|(block, measured)| {
+                recorder.share("thresholds", || copy(block, measured));
+            }),
+            Some(predictor) => {
+                let both = measured.par_chunks_mut(length).zip(predicted.par_chunks_mut(length));
+                both.enumerate().for_each(|(block, (measured, predicted))| {
+                    recorder.share("thresholds", || {
+                        copy(block, measured);
+                        for start in (0..BLOCK * width).step_by(COLUMNS) {
+                            let to = &mut predicted[start..];
+                            predictor.product(level, (&measured[start..], apart), (to, apart), COLUMNS);
+                        }
+                    });
+                });
+            }
+        }
     }
 
     fn sweep_channels(&mut self, count: usize) {
         let (width, rows, room, folds) = (self.width, self.rows(), self.room, self.folds);
         let longest = self.orders.iter().flat_map(|o| &o.folds).map(|f| f.test.len()).max().unwrap_or(0);
         let scratch = || (vec![0.0; rows * width], vec![0.0; longest * width], vec![0.0; width]);
-        let (tile, kinds, channels, epochs) = (&self.tile, self.kinds(), self.channels, self.epochs);
+        let tile = &self.tile;
         let (level, orders, reciprocals, recorder) =
             (self.level, &self.orders, &self.reciprocals, self.recorder);
         self.losses.par_chunks_mut((folds * room).max(1)).enumerate().for_each_init(
@@ -179,16 +205,10 @@ impl<'a> Sweep<'a> {
             |(sorted, tests, target), (channel, losses)| {
                 recorder.share("thresholds", || {
                     let order = &orders[channel % orders.len()];
-                    for (&row, to) in order.rows.iter().zip(sorted.chunks_exact_mut(width)) {
-                        let (kind, epoch) = (row as usize / epochs, row as usize % epochs);
-                        let block = (epoch / BLOCK * channels + channel) * kinds + kind;
-                        to.copy_from_slice(&tile[(block * BLOCK + epoch % BLOCK) * width..][..width]);
-                    }
+                    gather(level, &tile[channel * apart(width)..], &order.starts, width, sorted);
                     let all = Tile { values: sorted, stride: width, rows, samples: count };
                     for (fold, losses) in order.folds.iter().zip(losses.chunks_exact_mut(room)) {
-                        for (&at, to) in fold.test.iter().zip(tests.chunks_exact_mut(width)) {
-                            to.copy_from_slice(&sorted[at as usize * width..][..width]);
-                        }
+                        pick(level, all, &fold.test, tests);
                         let test = Tile { values: tests, rows: fold.test.len(), ..all };
                         target.fill(0.0);
                         medians(level, test, target);
@@ -259,34 +279,21 @@ pub fn tile_width(rows: usize) -> usize {
 /// Bytes that a sweep holds besides the epochs themselves.
 pub fn sweep_bytes([epochs, channels, _]: [usize; 3], augment: bool, folds: usize, threads: usize) -> u64 {
     let rows = epochs * if augment { 2 } else { 1 };
-    let tile = (rows + 2 * BLOCK) * channels * tile_width(rows) * 8;
+    let tile = tile_values(epochs, channels, tile_width(rows)) * (rows / epochs.max(1)) * 8;
     let losses = channels * folds * padded(rows) * 8;
-    let orders = channels * (folds + 2) * rows * 4;
-    let scratch = threads * (rows * 2 * tile_width(rows) + channels * COLUMNS * 2) * 8;
+    let orders = channels * (folds + 4) * rows * 4;
+    let scratch = threads * rows * 2 * tile_width(rows) * 8;
     (tile + losses + orders + scratch) as u64
 }
 
-/// Samples `first .. first + count` of a few epochs side by side, `[channel][epoch][sample]`;
-/// zeros where there are none.
-fn gather(slab: Slab, (epoch, first, count): (usize, usize, usize), width: usize, to: &mut [f64]) {
-    for (channel, row) in to.chunks_exact_mut(COLUMNS).enumerate() {
-        for (at, samples) in row.chunks_exact_mut(width).enumerate() {
-            if epoch + at < slab.epochs {
-                samples[..count].copy_from_slice(&slab.row(epoch + at, channel)[first..first + count]);
-                samples[count..].fill(0.0);
-            } else {
-                samples.fill(0.0);
-            }
-        }
-    }
+/// Values from one channel of a block to the next: whole cache lines, an odd number of them, so
+/// that channels do not fall on the same cache sets.
+fn apart(width: usize) -> usize {
+    BLOCK * width + 5 * 8
 }
 
-/// Puts `[channel][epoch][sample]` where a block of the tile keeps it.
-fn place(from: &[f64], tile: &mut [f64], (kind, start): (usize, usize), (kinds, width): (usize, usize)) {
-    for (channel, row) in from.chunks_exact(COLUMNS).enumerate() {
-        let at = ((channel * kinds + kind) * BLOCK + start) * width;
-        tile[at..at + COLUMNS].copy_from_slice(row);
-    }
+fn tile_values(epochs: usize, channels: usize, width: usize) -> usize {
+    epochs.div_ceil(BLOCK) * channels * apart(width)
 }
 
 /// Mean over folds of the root of the mean squared difference, for each of the `sorted` candidates.

@@ -1,10 +1,11 @@
 //! Which channels of which epochs are predicted from which others (spec autoreject 4, 9).
 
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{COLUMNS, Predictor};
+use crate::kernels::epochs::{COLUMNS, Predictor, copy_rows, gather};
 use crate::kernels::spline::{RepairWeights, Spline};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Label of a channel that is repaired.
 pub const REPAIRED: u8 = 2;
@@ -41,29 +42,36 @@ impl Repair {
         Repair { bad, good, predictor }
     }
 
-    /// Predicts the repaired channels, `[bad][sample]`, from the sources' samples, which `row`
-    /// lends by channel.
-    pub fn predict<'a>(
+    /// Predicts the repaired channels, `[bad][sample]`, for some samples of one epoch, whose
+    /// channels lie in `epoch` with `stride` values each.
+    pub fn predict(
         &self,
         level: CpuLevel,
-        samples: usize,
-        row: impl Fn(usize) -> &'a [f64],
+        (epoch, stride): (&[f64], usize),
+        samples: Range<usize>,
         scratch: &mut Scratch,
     ) -> Vec<f64> {
-        let mut predicted = vec![0.0; self.bad.len() * samples];
-        scratch.from.resize(self.good.len() * COLUMNS, 0.0);
-        scratch.to.resize(self.bad.len() * COLUMNS, 0.0);
-        for first in (0..samples).step_by(COLUMNS) {
-            let count = COLUMNS.min(samples - first);
-            for (&good, from) in self.good.iter().zip(scratch.from.chunks_exact_mut(COLUMNS)) {
-                from[..count].copy_from_slice(&row(good)[first..first + count]);
-                from[count..].fill(0.0);
+        let wanted = samples.len();
+        let mut predicted = vec![0.0; self.bad.len() * wanted];
+        let Scratch { starts, from, to } = scratch;
+        from.resize(self.good.len() * COLUMNS, 0.0);
+        to.resize(self.bad.len() * COLUMNS, 0.0);
+        for first in samples.clone().step_by(COLUMNS) {
+            let count = COLUMNS.min(samples.end - first);
+            starts.clear();
+            starts.extend(self.good.iter().map(|good| good * stride + first));
+            if count == COLUMNS {
+                gather(level, epoch, starts, COLUMNS, from);
+            } else {
+                for (&start, from) in starts.iter().zip(from.chunks_exact_mut(COLUMNS)) {
+                    from[..count].copy_from_slice(&epoch[start..start + count]);
+                    from[count..].fill(0.0);
+                }
             }
-            let (from, to) = ((&scratch.from[..], COLUMNS), (&mut scratch.to[..], COLUMNS));
-            self.predictor.product(level, from, to, COLUMNS);
-            for (to, out) in scratch.to.chunks_exact(COLUMNS).zip(predicted.chunks_exact_mut(samples)) {
-                out[first..first + count].copy_from_slice(&to[..count]);
-            }
+            self.predictor.product(level, (from, COLUMNS), (to, COLUMNS), COLUMNS);
+            let done = first - samples.start;
+            let rows = (&mut predicted[done..], wanted);
+            copy_rows(level, (to, COLUMNS), rows, self.bad.len(), count);
         }
         predicted
     }
@@ -72,6 +80,7 @@ impl Repair {
 /// Room for [`Repair::predict`].
 #[derive(Debug, Default)]
 pub struct Scratch {
+    starts: Vec<usize>,
     from: Vec<f64>,
     to: Vec<f64>,
 }

@@ -1,6 +1,8 @@
 //! Runs a plan: one input after the other, each from file to folder. No arithmetic here.
 
+use super::checkpoint::{Begin, Checkpoint, run_name};
 use super::deliver::deliver;
+use super::options::Method;
 use super::plan::{Plan, SubjectPlan};
 use super::prepare::Subject;
 use super::work::{Given, Picked, Work};
@@ -32,7 +34,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     };
     let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
     let epochs: usize = plan.subjects.iter().map(|s| s.shape[0]).sum();
-    context.recorder.expect((epochs * stages(plan)) as u64);
+    context.recorder.expect((epochs * stages(plan.method)) as u64);
     let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures: vec![] };
     for (path, error) in &plan.prepared.refused {
         let input = path.display().to_string();
@@ -60,9 +62,8 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
 }
 
 /// Walks over the epochs that progress counts.
-fn stages(plan: &Plan) -> usize {
-    use super::options::Method;
-    match plan.method {
+fn stages(method: Method) -> usize {
+    match method {
         // Peak-to-peak, thresholds, grid, writing.
         Method::Local => 4,
         // Peak-to-peak twice, two sweeps per type, writing.
@@ -74,11 +75,22 @@ fn stages(plan: &Plan) -> usize {
 fn one(work: &Work) -> Result<Yield> {
     let Subject { recording, groups, .. } = work.subject;
     let SubjectPlan { folder, .. } = work.plan;
+    let run = run_name(work.subject, work.plan, work.options)?;
+    let how = (work.options.resume, work.context.force);
+    let mut checkpoint = match Checkpoint::begin(folder, &run, how)? {
+        Begin::Run(checkpoint) => checkpoint,
+        Begin::Done => {
+            work.context.recorder.advance((recording.epochs() * stages(work.options.method)) as u64);
+            tracing::info!("{}: this run is done already", folder.display());
+            return Ok(Yield { facts: recording.facts()?, outputs: Vec::new(), counts: Map::new() });
+        }
+    };
     let sources: Vec<Picked> = groups.iter().map(|g| Picked::new(recording, &g.picks)).collect();
     let epochs = work.load(&sources)?;
-    let decision = work.decide(&epochs)?;
+    let decision = work.decide(&epochs, &mut checkpoint)?;
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
-    let (outputs, counts) = deliver(work, &decision, &epochs)?;
+    let (outputs, counts) = deliver(work, &decision, &epochs, run)?;
+    checkpoint.remove()?;
     Ok(Yield { facts: recording.facts()?, outputs, counts })
 }
 

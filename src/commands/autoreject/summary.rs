@@ -42,6 +42,8 @@ impl<T> FromIterator<(String, T)> for Named<T> {
 pub struct Summary {
     /// Version of these fields.
     pub schema: u32,
+    /// Hash of all that the results depend on: input, channels, options, version.
+    pub run: String,
     /// `local`, `global` or `ransac`.
     pub method: Method,
     /// File and dataset.
@@ -101,6 +103,7 @@ impl Summary {
         let name = |&pick: &usize| recording.list()[pick].name.clone();
         Summary {
             schema: 1,
+            run: String::new(),
             method,
             input: recording.place().to_owned(),
             seed,

@@ -2,6 +2,7 @@
 //! What it decides is written by `deliver`.
 
 use super::channels::{self, ChannelKind};
+use super::checkpoint::Checkpoint;
 use super::epochs::{Epochs, Source};
 use super::fit::{self, Fit, amplitudes};
 use super::fitted::{Fitted, FittedState, RejectLog};
@@ -15,6 +16,7 @@ use super::ransac;
 use super::recording::Recording;
 use super::reject_log;
 use super::repairs::{Means, REPAIRED, Repair, Repairs};
+use super::search::Found;
 use super::state;
 use super::summary::read_thresholds;
 use super::votes;
@@ -150,11 +152,11 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// The input refuses the method, cannot be read, or the run was interrupted.
-    pub fn decide(&self, epochs: &[Epochs]) -> Result<Decision> {
+    pub fn decide(&self, epochs: &[Epochs], checkpoint: &mut Checkpoint) -> Result<Decision> {
         match (self.options.method, &self.given.log, &self.given.state) {
             (Method::Local, Some(log), _) => self.as_logged(log),
             (Method::Local, None, Some(state)) => self.applied(epochs, state),
-            (Method::Local, None, None) => self.local(epochs),
+            (Method::Local, None, None) => self.local(epochs, checkpoint),
             (Method::Global, ..) => self.global(epochs),
             (Method::Ransac, ..) => self.ransac(epochs),
         }
@@ -168,7 +170,7 @@ impl<'a> Work<'a> {
         picks.iter().map(|&pick| self.subject.recording.list()[pick].name.clone()).collect()
     }
 
-    fn local(&self, epochs: &[Epochs]) -> Result<Decision> {
+    fn local(&self, epochs: &[Epochs], checkpoint: &mut Checkpoint) -> Result<Decision> {
         let (options, plan) = (self.options, self.plan);
         let wishes = fit::Wishes {
             consensus: &plan.consensus,
@@ -185,8 +187,10 @@ impl<'a> Work<'a> {
             let names = self.names(&group.picks);
             let (kind, picks, names) = (group.kind, &group.picks[..], &names[..]);
             let thresholds = self.given.thresholds.as_ref().map(|given| given[at].as_slice());
-            let group = fit::Group { kind, picks, names, means, thresholds };
-            let fit = fit::fit(self.tools(), epochs, &group, &wishes)?;
+            let known = checkpoint.known(kind, plan.cv);
+            let group = fit::Group { kind, picks, names, means, thresholds, known };
+            let mut keep = |found: &[Found], loss: Option<&[f64]>| checkpoint.keep(kind, found, loss);
+            let fit = fit::fit(self.tools(), epochs, &group, &wishes, &mut keep)?;
             self.warn_of_unit(kind, &fit.ptp);
             self.decide_group(&mut decision, means, &fit.fitted, &fit.ptp);
             decision.fits.push(fit);

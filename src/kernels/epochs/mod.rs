@@ -10,6 +10,7 @@ mod simd;
 pub use simd::median::medians;
 pub use simd::predict::{COLUMNS, Predictor};
 pub use simd::range::{Extremes, extremes, peak_to_peak};
+pub use simd::rows::{add, add_difference, copy_rows, gather, pick, set_sum, squared_distance};
 pub use simd::sweep::{padded, reciprocals, sweep};
 
 /// Rows of one tile: `values` holds `rows` rows of `samples` values, `stride` apart.
@@ -28,7 +29,9 @@ pub struct Tile<'a> {
 impl Tile<'_> {
     /// True where the slice holds all whole rows.
     fn is_whole(&self) -> bool {
-        self.stride % 8 == 0 && self.samples <= self.stride && self.values.len() >= self.rows * self.stride
+        self.stride.is_multiple_of(8)
+            && self.samples <= self.stride
+            && self.values.len() >= self.rows * self.stride
     }
 }
 

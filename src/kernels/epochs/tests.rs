@@ -127,3 +127,38 @@ fn medians_of_infinities_and_many_rows_settle() {
         }
     }
 }
+
+#[test]
+fn rows_are_picked_and_added_as_plain_loops_do() {
+    for n in [0, 1, 7, 8, 31, 32, 33, 100] {
+        let (a, b, c) = (rows(0, 1, n), rows(0, 2, n), rows(0, 3, n));
+        for level in CpuLevel::available() {
+            let mut sums = a.clone();
+            add(level, &mut sums, &b);
+            assert!((0..n).all(|i| sums[i] == a[i] + b[i]));
+            add_difference(level, &mut sums, &c, &b);
+            assert!((0..n).all(|i| sums[i] == a[i] + b[i] + (c[i] - b[i])));
+            set_sum(level, &mut sums, &b, &c);
+            assert!((0..n).all(|i| sums[i] == b[i] + c[i]));
+            let want: f64 = (0..n).map(|i| ((a[i] + b[i]) * 0.3 - c[i]).powi(2)).sum();
+            let got = squared_distance(level, (&a, &b), 0.3, &c);
+            assert!((got - want).abs() <= 1e-13 * (1.0 + want), "{level:?} {n}: {got} {want}");
+        }
+    }
+    let values = rows(0, 4, 5 * 16);
+    let tile = Tile { values: &values, stride: 16, rows: 5, samples: 13 };
+    for level in CpuLevel::available() {
+        let mut out = vec![f64::NAN; 3 * 16];
+        pick(level, tile, &[4, 0, 4], &mut out);
+        assert_eq!(out, [&values[64..], &values[..16], &values[64..]].concat());
+        let mut out = vec![f64::NAN; 2 * 8];
+        gather(level, &values, &[72, 3], 8, &mut out);
+        assert_eq!(out, [&values[72..], &values[3..11]].concat());
+        for count in [1, 8, 13] {
+            let mut out = vec![f64::NAN; 2 * 20];
+            copy_rows(level, (&values[5..], 16), (&mut out, 20), 2, count);
+            assert_eq!(out[20..20 + count], values[21..21 + count]);
+            assert!(out[count..20].iter().all(|v| v.is_nan()));
+        }
+    }
+}

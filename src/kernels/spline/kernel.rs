@@ -6,6 +6,8 @@ use std::f64::consts::PI;
 
 /// Terms of the Legendre series.
 const TERMS: usize = 50;
+/// More channels than this are not a head, and the matrices grow with their square.
+const MOST_CHANNELS: usize = 4096;
 /// What is added to the kernel's diagonal: keeps channels at one place apart.
 pub(super) const SMOOTHING: f64 = 1e-5;
 
@@ -56,8 +58,12 @@ impl Kernel {
     /// Kernel of channels at `positions`, each taken by its direction from the origin.
     ///
     /// # Errors
-    /// A position that is not finite.
+    /// A position that is not finite, or more than 4096 channels.
     pub fn new(positions: &[[f64; 3]]) -> Result<Self> {
+        if positions.len() > MOST_CHANNELS {
+            let (found, expected) = (format!("{}", positions.len()), format!("at most {MOST_CHANNELS}"));
+            return Err(Error::data("channels to interpolate", found, expected, "give fewer by --picks"));
+        }
         if let Some(channel) = positions.iter().position(|p| !p.iter().all(|c| c.is_finite())) {
             let (place, found) = (format!("channel {channel}"), format!("position {:?}", positions[channel]));
             return Err(Error::data(place, found, "x, y, z in metres", "give its position or leave it out"));

@@ -111,11 +111,13 @@ fn float32_positions_move_weights() {
 }
 
 #[test]
-fn a_position_that_is_no_number_is_refused() {
+fn a_position_that_is_no_number_and_too_many_channels_are_refused() {
     let mut positions = head(4);
     positions[2][1] = f64::NAN;
     let message = Spline::new(&positions).unwrap_err().to_string();
     assert!(message.starts_with("channel 2: found position ["), "{message}");
+    let message = Spline::new(&vec![[0.1; 3]; 5000]).unwrap_err().to_string();
+    assert!(message.contains("found 5000, expected at most 4096"), "{message}");
 }
 
 #[test]
@@ -145,6 +147,13 @@ fn the_centred_repair_refuses_bad_channels_without_a_place_and_heads_of_few_poin
     assert!(message.contains("bad channel 1: found position [0.0, 1e-17, 0.0]"), "{message}");
     let message = centred(&head(3), &[0]).unwrap_err().to_string();
     assert!(message.contains("found 3 electrodes above the face, expected at least 4"), "{message}");
+}
+
+#[test]
+fn positions_beyond_all_measure_end_in_an_error() {
+    let far = [[1e300, -1e299, 1e300], [1e300, 1e300, 1e298], [-1e300, 0.0, 1e300], [1e280, 1e300, 1e300]];
+    let _ = fit_sphere(&far);
+    assert!(centred(&far, &[1]).is_err());
 }
 
 #[test]
