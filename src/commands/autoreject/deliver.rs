@@ -11,9 +11,10 @@ use super::pictures::{FitPictures, write_pictures};
 use super::prepare::seed;
 use super::repairs::Scratch;
 use super::summary::{Named, Summary, in_unit, mean_loss};
-use super::work::{Decision, Work};
+use super::work::{self as input, Decision};
 use super::{reject_log, state};
 use crate::error::Result;
+use crate::report::Work;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 /// # Errors
 /// A file cannot be written, or the input not be read again.
 pub fn deliver(
-    work: &Work,
+    work: &input::Work,
     decision: &Decision,
     epochs: &[Epochs],
     run: String,
@@ -58,6 +59,8 @@ pub fn deliver(
         recorder.warn(warning);
     }
     recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
+    let bytes_written = std::fs::metadata(&cleaned).map_or(0, |found| found.len());
+    recorder.count("write", Work { items: kept.len() as u64, bytes_written, ..Work::default() });
     reject_log::write(&decision.log, &log)?;
     outputs.push(log);
     if let Some(state) = &decision.state {
@@ -74,7 +77,7 @@ pub fn deliver(
 
 /// Repaired channels of one epoch with their samples, SI units.
 fn repaired(
-    work: &Work,
+    work: &input::Work,
     decision: &Decision,
     epochs: &[Epochs],
     epoch: usize,
@@ -95,7 +98,7 @@ fn repaired(
 }
 
 /// How far the repairs of each group can be trusted; nothing where positions are not known.
-fn trusts(work: &Work, decision: &Decision, kept: &[usize]) -> Vec<Trust> {
+fn trusts(work: &input::Work, decision: &Decision, kept: &[usize]) -> Vec<Trust> {
     let (list, channels) = (work.subject.recording.list(), decision.log.ch_names.len());
     let of_group = |(group, repairs): (&channels::Group, &super::repairs::Repairs)| {
         let positions: Option<Vec<[f64; 3]>> = group.picks.iter().map(|&pick| list[pick].position).collect();
@@ -106,7 +109,7 @@ fn trusts(work: &Work, decision: &Decision, kept: &[usize]) -> Vec<Trust> {
     work.subject.groups.iter().zip(&decision.repairs).map(of_group).collect()
 }
 
-fn summary(work: &Work, decision: &Decision, kept: &[usize], trusts: &[Trust]) -> Summary {
+fn summary(work: &input::Work, decision: &Decision, kept: &[usize], trusts: &[Trust]) -> Summary {
     let recording = &work.subject.recording;
     let list = recording.list();
     let mut summary = Summary::new(work.options.method, seed(work.options), recording);
@@ -178,7 +181,7 @@ fn summary(work: &Work, decision: &Decision, kept: &[usize], trusts: &[Trust]) -
 }
 
 /// Warnings about what was decided, with advice.
-fn advise(work: &Work, kept: &[usize], summary: &Summary) {
+fn advise(work: &input::Work, kept: &[usize], summary: &Summary) {
     let (recorder, place) = (work.context.recorder, work.subject.recording.place());
     if kept.is_empty() {
         recorder.warn(format!(

@@ -198,6 +198,8 @@ fn loss_grid(
             recorder.advance((to * n / samples - from * n / samples) as u64);
             stop_if_asked(recorder)
         })?;
+        let bytes_read = 16 * (n * channels * samples) as u64;
+        recorder.count("grid", Work { items: n as u64, bytes_read, ..Work::default() });
         Ok(grid.losses(&squares))
     })
 }

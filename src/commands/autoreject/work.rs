@@ -24,6 +24,7 @@ use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::epochs::Predictor;
 use crate::kernels::spline::{self, Spline};
+use crate::report;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -145,7 +146,14 @@ impl<'a> Work<'a> {
         let share =
             |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
         let load = || sources.iter().map(|s| Epochs::new(s, share(s))).collect();
-        self.context.recorder.time("read", load)
+        let loaded: Result<Vec<Epochs>> = self.context.recorder.time("read", load);
+        let [epochs, _, samples] = self.plan.shape;
+        let bytes = (8 * epochs * samples * total) as u64;
+        if self.plan.held {
+            let work = report::Work { items: epochs as u64, bytes_read: bytes, ..report::Work::default() };
+            self.context.recorder.count("read", work);
+        }
+        loaded
     }
 
     /// Decides on epochs and channels.
