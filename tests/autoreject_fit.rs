@@ -10,7 +10,7 @@ use common::{Array, fixture, read};
 use nissl::backend::CpuLevel;
 use nissl::commands::autoreject::channels::ChannelKind;
 use nissl::commands::autoreject::epochs::Epochs;
-use nissl::commands::autoreject::fit::{Fit, Group, Wishes, fit};
+use nissl::commands::autoreject::fit::{Fit, Group, Known, Wishes, fit};
 use nissl::commands::autoreject::global::{Decimated, global};
 use nissl::commands::autoreject::options::ThresholdSearch;
 use nissl::commands::autoreject::passes_ransac::{Subset, correlations};
@@ -33,6 +33,10 @@ struct Asked<'a> {
 }
 
 fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
+    fitted_from(held, positions, asked, None)
+}
+
+fn fitted_from(held: &Held, positions: &[[f64; 3]], asked: &Asked, known: Option<Known>) -> Fit {
     let channels = held.shape[1];
     let names: Vec<String> = (0..channels).map(|c| format!("E{c}")).collect();
     let picks: Vec<usize> = (0..channels).collect();
@@ -43,7 +47,7 @@ fn fitted(held: &Held, positions: &[[f64; 3]], asked: &Asked) -> Fit {
         names: &names,
         means: &means,
         thresholds: asked.thresholds,
-        known: None,
+        known,
     };
     let wishes = Wishes {
         consensus: &asked.consensus,
@@ -328,5 +332,18 @@ fn the_branchs_loss_grid() {
     assert_eq!(want.len(), fit.fitted.loss.len());
     for (g, w) in fit.fitted.loss.iter().zip(&want) {
         assert!(g == w || (g - w).abs() <= 1e-9 * w, "{g} instead of {w}");
+    }
+}
+
+#[test]
+fn what_a_checkpoint_knows_is_not_searched_again_and_gives_the_same_fit() {
+    let set = Set::new("tiny");
+    let asked = asked(5, 42);
+    let fresh = fitted(&set.epochs, &set.positions, &asked);
+    let known = Known { found: fresh.found.clone(), loss: Some(fresh.fitted.loss.clone()) };
+    for known in [Known { loss: None, ..known.clone() }, known] {
+        let again = fitted_from(&set.epochs, &set.positions, &asked, Some(known));
+        assert_eq!(again.fitted, fresh.fitted);
+        assert_eq!(again.ptp, fresh.ptp);
     }
 }

@@ -19,11 +19,21 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Binds kernels to chunks; of the report only the recorder, which is told which threads worked.
     (
         "commands/*/{passes*,bind,fit,repairs,global}.rs",
-        &["commands", "kernels", "pipeline", "backend", "report::Recorder", "array", "units", "error"],
+        &[
+            "commands",
+            "kernels",
+            "pipeline",
+            "backend",
+            "report::Recorder",
+            "report::Work",
+            "array",
+            "units",
+            "error",
+        ],
     ),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file}.rs",
+        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,checkpoint}.rs",
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
