@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::figure::{Figure, Stroke};
-use super::lettering;
+use super::{lettering, palette};
 use crate::error::{Error, Result};
 
 /// Device pixels per point in a PNG: sharp on paper at half the size.
@@ -40,7 +40,7 @@ pub(super) fn file(figure: &Figure) -> Result<Vec<u8>> {
     for text in &figure.texts {
         lettering::write(text, DENSITY, &mut canvas);
     }
-    encode(&canvas.pixels, (canvas.width, canvas.height), png::ColorType::Rgb, Some(PIXELS_PER_METRE))
+    encode(&canvas.pixels, (canvas.width, canvas.height), Some(PIXELS_PER_METRE))
 }
 
 impl Stroke {
@@ -61,17 +61,27 @@ fn failed(reason: impl std::fmt::Display) -> Error {
     Error::Failed(format!("cannot draw the picture: {reason}"))
 }
 
-pub(super) fn encode(
-    bytes: &[u8],
-    (width, height): (usize, usize),
-    kind: png::ColorType,
-    density: Option<u32>,
-) -> Result<Vec<u8>> {
+/// A PNG of `rgb`, three bytes a pixel.
+pub(super) fn encode(rgb: &[u8], (width, height): (usize, usize), density: Option<u32>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
-    encoder.set_color(kind);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Balanced);
+    let few = palette::indexed(rgb);
+    let bytes = match &few {
+        Some(few) => {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(few.palette.as_slice());
+            encoder.set_compression(png::Compression::Fast);
+            encoder.set_filter(png::Filter::NoFilter);
+            encoder.set_deflate_compression(png::DeflateCompression::Level(4));
+            few.pixels.as_slice()
+        }
+        None => {
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.set_compression(png::Compression::Balanced);
+            rgb
+        }
+    };
     encoder.set_pixel_dims(density.map(|d| png::PixelDimensions {
         xppu: d,
         yppu: d,

@@ -15,6 +15,7 @@ mod lettering;
 mod limits;
 mod loss;
 mod measure;
+mod palette;
 mod reject_log;
 mod relief;
 mod svg;

@@ -38,7 +38,7 @@ pub(super) fn document(figure: &Figure) -> Result<String> {
 fn image(image: &Image, out: &mut String) -> Result<()> {
     let bytes: Vec<u8> = image.pixels.iter().flatten().copied().collect();
     let rows = image.pixels.len() / image.columns;
-    let png = encode(&bytes, (image.columns, rows), png::ColorType::Rgb, None)?;
+    let png = encode(&bytes, (image.columns, rows), None)?;
     let (x, y, w, h) = (image.x, image.y, image.width, image.height);
     // Cells stay sharp: browsers follow the style, renderers of the older standard the attribute.
     let _ = writeln!(
