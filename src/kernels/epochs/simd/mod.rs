@@ -6,4 +6,5 @@ pub mod median;
 pub mod predict;
 pub mod range;
 pub mod rows;
+pub mod select;
 pub mod sweep;
