@@ -9,7 +9,7 @@
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{Medians, add, add_difference, copy_rows, set_sum, squared_distance};
+use crate::kernels::epochs::{Tile, add, add_difference, copy_rows, medians, set_sum, squared_distance};
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -126,14 +126,14 @@ impl Grid<'_> {
             .iter()
             .map(|fold| {
                 let mut all = Vec::with_capacity(self.channels * count);
-                let medians = Medians::new(fold.len());
                 rows.clear();
                 rows.resize(fold.len() * stride, 0.0);
                 for channel in 0..self.channels {
                     let first = (fold.start * self.channels + channel) * slab.samples + samples.start;
                     let from = (&slab.values[first..], self.channels * slab.samples);
                     copy_rows(self.level, from, (&mut rows, stride), fold.len(), count);
-                    medians.find(self.level, &mut rows, (stride, fold.len(), count), &mut out);
+                    let tile = Tile { values: &rows, stride, rows: fold.len(), samples: count };
+                    medians(self.level, tile, &mut out);
                     all.extend_from_slice(&out[..count]);
                 }
                 all

@@ -2,7 +2,7 @@
 
 use super::epochs::Slab;
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{COLUMNS, Medians, Predictor, copy_rows};
+use crate::kernels::epochs::{COLUMNS, Predictor, Tile, copy_rows, medians};
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -41,7 +41,6 @@ impl Products {
 /// Correlation of each channel with the median of its predictions, `[epoch][channel]`.
 pub fn correlations(level: CpuLevel, subsets: &[Subset], slab: Slab, recorder: &Recorder, out: &mut [f64]) {
     let channels = slab.channels;
-    let medians = Medians::new(subsets.len());
     let largest = subsets.iter().map(|s| s.channels.len()).max().unwrap_or(0);
     let room = || {
         let tile = channels * COLUMNS;
@@ -62,8 +61,9 @@ pub fn correlations(level: CpuLevel, subsets: &[Subset], slab: Slab, recorder: &
                     copy_rows(level, rows, (measured, COLUMNS), channels, count);
                     predict(level, subsets, (measured, from, to), all);
                     for (channel, products) in products.iter_mut().enumerate() {
-                        let values = &mut all[channel * subsets.len() * COLUMNS..];
-                        medians.find(level, values, (COLUMNS, subsets.len(), count), &mut median);
+                        let values = &all[channel * subsets.len() * COLUMNS..];
+                        let tile = Tile { values, stride: COLUMNS, rows: subsets.len(), samples: count };
+                        medians(level, tile, &mut median);
                         products.add(&measured[channel * COLUMNS..][..count], &median);
                     }
                 }

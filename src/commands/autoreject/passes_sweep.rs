@@ -12,7 +12,7 @@ use super::passes_measure::stop_if_asked;
 use crate::backend::CpuLevel;
 use crate::error::Result;
 use crate::kernels::epochs::{
-    COLUMNS, Medians, Predictor, Tile, copy_rows, gather, padded, pick, reciprocals, sweep,
+    COLUMNS, Predictor, Tile, copy_rows, gather, medians, padded, pick, reciprocals, sweep,
 };
 use crate::report::Recorder;
 use rayon::prelude::*;
@@ -75,8 +75,6 @@ pub struct Sweep<'a> {
     /// One per channel, or a single one for all.
     orders: Vec<Order>,
     reciprocals: Vec<f64>,
-    /// Per fold.
-    medians: Vec<Medians>,
     /// Room per fold.
     room: usize,
     folds: usize,
@@ -124,7 +122,6 @@ impl<'a> Sweep<'a> {
             width,
             orders,
             reciprocals: reciprocals(longest),
-            medians: folds.iter().map(|fold| Medians::new(fold.test.len())).collect(),
             room,
             folds: folds.len(),
             losses: vec![0.0; channels * folds.len() * room],
@@ -203,7 +200,6 @@ impl<'a> Sweep<'a> {
         let tile = &self.tile;
         let (level, orders, reciprocals, recorder) =
             (self.level, &self.orders, &self.reciprocals, self.recorder);
-        let medians = &self.medians;
         self.losses.par_chunks_mut((folds * room).max(1)).enumerate().for_each_init(
             scratch,
             |(sorted, tests, target), (channel, losses)| {
@@ -211,12 +207,11 @@ impl<'a> Sweep<'a> {
                     let order = &orders[channel % orders.len()];
                     gather(level, &tile[channel * apart(width)..], &order.starts, width, sorted);
                     let all = Tile { values: sorted, stride: width, rows, samples: count };
-                    for (at, (fold, losses)) in
-                        order.folds.iter().zip(losses.chunks_exact_mut(room)).enumerate()
-                    {
+                    for (fold, losses) in order.folds.iter().zip(losses.chunks_exact_mut(room)) {
                         pick(level, all, &fold.test, tests);
+                        let test = Tile { values: tests, rows: fold.test.len(), ..all };
                         target.fill(0.0);
-                        medians[at].find(level, tests, (width, fold.test.len(), count), target);
+                        medians(level, test, target);
                         sweep(level, all, &fold.train, (reciprocals, target), losses);
                     }
                 });

@@ -4,17 +4,13 @@
 //! neighbours in time. All values are float64 in SI units. Loss sums are additive over time, so a
 //! run adds up tile after tile and never holds the predicted epochs as a whole.
 
-mod network;
 pub mod scalar;
 mod simd;
 
-pub use network::Network;
-use simd::median;
 pub use simd::median::medians;
 pub use simd::predict::{COLUMNS, Predictor};
 pub use simd::range::{Extremes, extremes, peak_to_peak};
 pub use simd::rows::{add, add_difference, copy_rows, gather, pick, set_sum, squared_distance};
-pub use simd::select::Medians;
 pub use simd::sweep::{padded, reciprocals, sweep};
 
 /// Rows of one tile: `values` holds `rows` rows of `samples` values, `stride` apart.

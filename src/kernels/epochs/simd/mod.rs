@@ -6,5 +6,4 @@ pub mod median;
 pub mod predict;
 pub mod range;
 pub mod rows;
-pub mod select;
 pub mod sweep;
