@@ -190,6 +190,18 @@ fn storage_and_threads_do_not_show_in_the_values() {
     }
 }
 
+/// Groups of rows once ran on from one epoch into the next, and what was beyond was left as it
+/// was: of 128 channels x 1000 samples every second 512 KiB were zeros.
+#[test]
+fn epochs_larger_than_a_workers_block_are_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    for shape in [[5, 21, 5000], [3, 128, 1000], [3, 7, 70_000], [4, 5, 90_000]] {
+        write_f64(&path, shape, &values(shape));
+        check_parts(&open(&path, &ChannelSources::default()), shape);
+    }
+}
+
 #[test]
 fn the_first_sample_that_is_no_number_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -111,17 +111,18 @@ impl Epochs<'_> {
     /// Workers take groups of rows (an epoch's picks in their order) as they come.
     fn read_at_once(&self, request: &Request, runs: &[Run], out: &mut [f64]) -> Result<(), Fault> {
         let (picks, samples) = (request.picks.len(), request.samples.len());
-        let epoch_bytes = picks * samples * self.dtype.size();
-        let rows = match WORKER_BYTES / epoch_bytes.max(1) {
-            0 => (WORKER_BYTES / (samples * self.dtype.size()).max(1)).clamp(1, picks),
-            epochs => epochs * picks,
-        };
-        let fault =
-            out.par_chunks_mut(rows * samples).enumerate().map_init(Vec::new, |scratch, (group, out)| {
-                let first = group * rows;
-                let part = Part { first, last: first + out.len() / samples };
-                self.read_rows(request, runs, &part, scratch, out).err()
-            });
+        let row_bytes = (samples * self.dtype.size()).max(1);
+        // Groups of rows never straddle epochs: several whole ones, or a part of one.
+        let together = (WORKER_BYTES / (picks * row_bytes)).max(1) * picks;
+        let rows = (WORKER_BYTES / row_bytes).clamp(1, together);
+        let groups = out.par_chunks_mut(together * samples).enumerate().flat_map(|(group, out)| {
+            let parts = out.par_chunks_mut(rows * samples).enumerate();
+            parts.map(move |(part, out)| (group * together + part * rows, out))
+        });
+        let fault = groups.map_init(Vec::new, |scratch, (first, out)| {
+            let part = Part { first, last: first + out.len() / samples };
+            self.read_rows(request, runs, &part, scratch, out).err()
+        });
         match fault.find_map_first(|fault| fault) {
             Some(fault) => Err(fault),
             None => Ok(()),
