@@ -4,6 +4,7 @@
 use super::advice::{Trust, trust};
 use super::channels;
 use super::cleaned::write_cleaned;
+use super::decision::Decision;
 use super::epochs::Epochs;
 use super::folders::cleaned_name;
 use super::options::Method;
@@ -11,7 +12,7 @@ use super::pictures::{FitPictures, write_pictures};
 use super::prepare::seed;
 use super::repairs::Scratch;
 use super::summary::{Named, Summary, in_unit, mean_loss};
-use super::work::{self as input, Decision};
+use super::work as input;
 use super::{reject_log, state};
 use crate::error::Result;
 use crate::report::Work;

@@ -11,6 +11,7 @@ pub mod channels;
 mod checkpoint;
 pub mod cleaned;
 mod copying;
+mod decision;
 mod deliver;
 pub mod epochs;
 mod fellows;

@@ -1,11 +1,12 @@
 //! Runs a plan: one input after the other, each from file to folder. No arithmetic here.
 
 use super::checkpoint::{Begin, Checkpoint, run_name};
+use super::decision::Given;
 use super::deliver::deliver;
 use super::options::Method;
 use super::plan::{Plan, SubjectPlan};
 use super::prepare::Subject;
-use super::work::{Given, Picked, Work};
+use super::work::{Picked, Work};
 use crate::commands::{Context, Failure, InputFacts, Outcome};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};

@@ -3,10 +3,11 @@
 
 use super::channels::{self, ChannelKind};
 use super::checkpoint::Checkpoint;
+use super::decision::{Decision, Given};
 use super::epochs::{Epochs, Source};
-use super::fit::{self, Fit, amplitudes};
+use super::fit::{self, amplitudes};
 use super::fitted::{Fitted, FittedState, RejectLog};
-use super::global::{Decimated, GlobalFit, epoch_maxima, global};
+use super::global::{Decimated, epoch_maxima, global};
 use super::options::{Method, Options, ThresholdSearch};
 use super::passes_measure::stop_if_asked;
 use super::passes_ransac::{Subset, correlations};
@@ -14,11 +15,8 @@ use super::plan::SubjectPlan;
 use super::prepare::{Subject, seed};
 use super::ransac;
 use super::recording::Recording;
-use super::reject_log;
 use super::repairs::{Means, REPAIRED, Repair, Repairs};
 use super::search::Found;
-use super::state;
-use super::summary::read_thresholds;
 use super::votes;
 use crate::commands::Context;
 use crate::error::{Error, Result};
@@ -26,7 +24,6 @@ use crate::kernels::epochs::Predictor;
 use crate::kernels::spline::{self, Spline};
 use crate::report;
 use std::ops::Range;
-use std::path::PathBuf;
 
 /// Some channels of a recording.
 pub struct Picked<'a> {
@@ -48,77 +45,6 @@ impl Source for Picked<'_> {
 
     fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
         self.recording.read(epochs, self.picks, samples, out)
-    }
-}
-
-/// What was decided on one input.
-pub struct Decision {
-    /// Labels and bad epochs.
-    pub log: RejectLog,
-    /// Per group: the repairs of each epoch.
-    pub repairs: Vec<Repairs>,
-    /// The fit, where there was one.
-    pub state: Option<FittedState>,
-    /// Per group, how its thresholds were found.
-    pub fits: Vec<Fit>,
-    /// Global thresholds by type.
-    pub global: Vec<(ChannelKind, GlobalFit)>,
-    /// Channels found bad by RANSAC.
-    pub bad_channels: Vec<String>,
-}
-
-/// What files besides the input say.
-#[derive(Default)]
-pub struct Given {
-    /// Thresholds per group (`--thresholds`), SI units.
-    pub thresholds: Option<Vec<Vec<f64>>>,
-    /// A state fitted before (`--apply`).
-    pub state: Option<FittedState>,
-    /// A reject log edited by hand (`--reject-log`).
-    pub log: Option<RejectLog>,
-}
-
-impl Given {
-    /// Reads the files that `options` name, for one input.
-    ///
-    /// # Errors
-    /// A file cannot be read or does not fit the recording.
-    pub fn read(options: &Options, subject: &Subject) -> Result<Self> {
-        let recording = &subject.recording;
-        let thresholds = |path: &PathBuf| {
-            let of_group = |g: &channels::Group| read_thresholds(path, recording, &g.picks);
-            subject.groups.iter().map(of_group).collect()
-        };
-        Ok(Given {
-            thresholds: options.thresholds.as_ref().map(thresholds).transpose()?,
-            state: options.apply.as_ref().map(|path| state::read(path, recording)).transpose()?,
-            log: options.reject_log.as_ref().map(|path| reject_log::read(path, recording)).transpose()?,
-        })
-    }
-}
-
-impl Decision {
-    fn new(recording: &Recording) -> Self {
-        let (n, c) = (recording.epochs(), recording.channels());
-        let ch_names = recording.list().iter().map(|c| c.name.clone()).collect();
-        let log = RejectLog { ch_names, bad_epochs: vec![false; n], labels: vec![f64::NAN; n * c] };
-        let (repairs, fits, global, bad_channels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Decision { log, repairs, state: None, fits, global, bad_channels }
-    }
-
-    /// Puts the labels of a group's picks where they belong.
-    fn label(&mut self, picks: &[usize], labels: &[u8]) {
-        let channels = self.log.ch_names.len();
-        for (epoch, labels) in labels.chunks_exact(picks.len().max(1)).enumerate() {
-            for (&pick, &label) in picks.iter().zip(labels) {
-                self.log.labels[epoch * channels + pick] = f64::from(label);
-            }
-        }
-    }
-
-    /// Epochs that are kept, by their index in the input.
-    pub fn kept(&self) -> Vec<usize> {
-        (0..self.log.bad_epochs.len()).filter(|&epoch| !self.log.bad_epochs[epoch]).collect()
     }
 }
 

@@ -1,0 +1,85 @@
+//! What is decided on one input, and what files besides it say (spec autoreject 9.4).
+
+use super::channels::{self, ChannelKind};
+use super::fit::Fit;
+use super::fitted::{FittedState, RejectLog};
+use super::global::GlobalFit;
+use super::options::Options;
+use super::prepare::Subject;
+use super::recording::Recording;
+use super::repairs::Repairs;
+use super::summary::read_thresholds;
+use super::{reject_log, state};
+use crate::error::Result;
+use std::path::PathBuf;
+
+/// What was decided on one input.
+pub struct Decision {
+    /// Labels and bad epochs.
+    pub log: RejectLog,
+    /// Per group: the repairs of each epoch.
+    pub repairs: Vec<Repairs>,
+    /// The fit, where there was one.
+    pub state: Option<FittedState>,
+    /// Per group, how its thresholds were found.
+    pub fits: Vec<Fit>,
+    /// Global thresholds by type.
+    pub global: Vec<(ChannelKind, GlobalFit)>,
+    /// Channels found bad by RANSAC.
+    pub bad_channels: Vec<String>,
+}
+
+/// What files besides the input say.
+#[derive(Default)]
+pub struct Given {
+    /// Thresholds per group (`--thresholds`), SI units.
+    pub thresholds: Option<Vec<Vec<f64>>>,
+    /// A state fitted before (`--apply`).
+    pub state: Option<FittedState>,
+    /// A reject log edited by hand (`--reject-log`).
+    pub log: Option<RejectLog>,
+}
+
+impl Given {
+    /// Reads the files that `options` name, for one input.
+    ///
+    /// # Errors
+    /// A file cannot be read or does not fit the recording.
+    pub fn read(options: &Options, subject: &Subject) -> Result<Self> {
+        let recording = &subject.recording;
+        let thresholds = |path: &PathBuf| {
+            let of_group = |g: &channels::Group| read_thresholds(path, recording, &g.picks);
+            subject.groups.iter().map(of_group).collect()
+        };
+        Ok(Given {
+            thresholds: options.thresholds.as_ref().map(thresholds).transpose()?,
+            state: options.apply.as_ref().map(|path| state::read(path, recording)).transpose()?,
+            log: options.reject_log.as_ref().map(|path| reject_log::read(path, recording)).transpose()?,
+        })
+    }
+}
+
+impl Decision {
+    pub(super) fn new(recording: &Recording) -> Self {
+        let (n, c) = (recording.epochs(), recording.channels());
+        let ch_names = recording.list().iter().map(|c| c.name.clone()).collect();
+        let log = RejectLog { ch_names, bad_epochs: vec![false; n], labels: vec![f64::NAN; n * c] };
+        let (repairs, fits, global, bad_channels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Decision { log, repairs, state: None, fits, global, bad_channels }
+    }
+
+    /// Puts the labels of a group's picks where they belong.
+    pub(super) fn label(&mut self, picks: &[usize], labels: &[u8]) {
+        let channels = self.log.ch_names.len();
+        for (epoch, labels) in labels.chunks_exact(picks.len().max(1)).enumerate() {
+            for (&pick, &label) in picks.iter().zip(labels) {
+                self.log.labels[epoch * channels + pick] = f64::from(label);
+            }
+        }
+    }
+
+    /// Epochs that are kept, by their index in the input.
+    pub fn kept(&self) -> Vec<usize> {
+        (0..self.log.bad_epochs.len()).filter(|&epoch| !self.log.bad_epochs[epoch]).collect()
+    }
+}
