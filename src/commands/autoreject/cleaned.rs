@@ -265,9 +265,9 @@ mod tests {
 
     #[test]
     fn repaired_samples_are_stored_in_the_inputs_unit_and_type() {
-        let values = [1.4e-6, -2.5e-6, 300e-6];
+        let values = [1.4e-6, -2.4e-6, 300e-6];
         for (dtype, expected) in [
-            (Dtype::F64, [1.4, -2.5, 300.0]),
+            (Dtype::F64, [1.4, -2.4, 300.0]),
             (Dtype::I16, [1.0, -2.0, 300.0]),
             (Dtype::I8, [1.0, -2.0, 127.0]),
             (Dtype::U16, [1.0, 0.0, 300.0]),
