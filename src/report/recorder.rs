@@ -95,9 +95,9 @@ impl Recorder {
 
     /// Runs `action` and adds its wall time and the calling thread's CPU time to `stage`.
     pub fn time<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
-        let (wall, cpu) = (Instant::now(), thread_cpu_s());
-        let result = action();
-        let (wall, cpu) = (wall.elapsed().as_secs_f64(), thread_cpu_s() - cpu);
+        let wall = Instant::now();
+        let (result, cpu) = counted_once(action);
+        let wall = wall.elapsed().as_secs_f64();
         self.update(stage, |s| {
             s.wall_s += wall;
             s.cpu_s += cpu;
@@ -109,9 +109,7 @@ impl Recorder {
     /// the shares of a stage that run on pool workers while another thread keeps the wall clock.
     pub fn share<T>(&self, stage: &str, action: impl FnOnce() -> T) -> T {
         self.worked_here();
-        let cpu = thread_cpu_s();
-        let result = action();
-        let cpu = thread_cpu_s() - cpu;
+        let (result, cpu) = counted_once(action);
         self.update(stage, |s| s.cpu_s += cpu);
         result
     }
@@ -194,6 +192,20 @@ impl Recorder {
     }
 }
 
+/// Runs `action` and tells the calling thread's CPU time, or 0 where a caller further out on the
+/// same thread already counts it: a worker that keeps a stage's clock does shares of it, too.
+fn counted_once<T>(action: impl FnOnce() -> T) -> (T, f64) {
+    thread_local! {
+        static COUNTS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    let outer = COUNTS.replace(true);
+    let cpu = thread_cpu_s();
+    let result = action();
+    let cpu = thread_cpu_s() - cpu;
+    COUNTS.set(outer);
+    (result, if outer { 0.0 } else { cpu })
+}
+
 fn thread_cpu_s() -> f64 {
     clock_s(rustix::time::ClockId::ThreadCPUTime)
 }
@@ -211,6 +223,23 @@ fn clock_s(id: rustix::time::ClockId) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_inside_of_a_timed_stage_is_counted_once() {
+        let recorder = Recorder::new();
+        let work = || {
+            let started = thread_cpu_s();
+            while thread_cpu_s() - started < 0.02 {}
+        };
+        let before = thread_cpu_s();
+        recorder.time("all", || recorder.share("all", || recorder.share("part", work)));
+        let spent = thread_cpu_s() - before;
+        let counted: f64 = recorder.stages().iter().map(|s| s.cpu_s).sum();
+        assert!(counted >= 0.02 && counted <= spent, "{counted} of {spent}");
+        recorder.share("part", work);
+        let part = recorder.stages().into_iter().find(|s| s.name == "part").unwrap();
+        assert!(part.cpu_s >= 0.02, "shares on their own count");
+    }
 
     #[test]
     fn stages_add_up_in_order_of_appearance() {
