@@ -310,6 +310,10 @@ fn the_branchs_ransac() {
     let verdict = verdict(&corr, channels, &Limits { min_corr: 0.75, unbroken_time: 0.4 });
     let log: Vec<i64> = verdict.bad_log.iter().map(|&l| i64::from(l)).collect();
     assert_eq!(log, whole(&stored("ransac_v1", "bad_log")));
+    let archive = nissl::io::open(&fixture("autoreject/retrocompat/ransac_v1.npz")).unwrap();
+    let want = archive.dataset("bad_chs_").unwrap().read_text().unwrap();
+    let got: Vec<Vec<u8>> = verdict.bad.iter().map(|c| format!("EEG{:03}", c + 1).into_bytes()).collect();
+    assert_eq!(got, want);
 }
 
 #[test]
