@@ -113,7 +113,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l force -d 'Repla
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l normalize -d 'Divide the weights by their sum'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l flip -d 'Flip the kernel about both axes: true convolution'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exact -d 'The order of operations of xarray-spatial: equal bits, twice the work'
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l fast -d 'Sum in float32 within a kernel row; float32 rasters only, errors up to 3e-7 of the magnitudes summed'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l fast -d 'Sum in float32 within a kernel row; float32 rasters only, errors under 2e-7 of the magnitudes summed as a rule, 1.1e-6 at most'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l hotspots -d 'Hot and cold spots: Getis-Ord Gi* classes 0, +-90, +-95, +-99 %, and z-scores'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l raw -d 'Take the stored numbers: no scale and offset, no NaN for declared missing values'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'

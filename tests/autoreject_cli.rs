@@ -291,6 +291,9 @@ fn the_other_methods_write_what_is_theirs() {
     assert!(ransac["bad_channels"].is_array(), "{ransac}");
     assert_eq!(ransac["seed"], 435_656);
     assert_eq!(read(&desk.path("ransac/epochs.h5"), "/epochs/data").shape[0], 20, "no epoch is dropped");
+    for log in ["global/reject_log.png", "ransac/reject_log.png"] {
+        assert_eq!(desk.path(log).exists(), cfg!(feature = "plot"), "{log}");
+    }
 }
 
 #[test]

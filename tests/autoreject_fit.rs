@@ -201,14 +201,14 @@ fn global_thresholds_with_and_without_decimation() {
         let tools = (CpuLevel::detect(), &Recorder::new());
         let wanted = (5, ThresholdSearch::Bayesian);
         let epochs = Epochs::new(&set.epochs, usize::MAX).unwrap();
-        let found = global(tools, &epochs, wanted, name).unwrap();
+        let found = global(tools, &epochs, wanted).unwrap();
         assert_eq!(found.found.threshold, set.array("global", "reject_eeg").values[0], "{name}");
         let thin = Decimated::new(&set.epochs, 2, 0.0, 250.0);
         let epochs = Epochs::new(&thin, usize::MAX).unwrap();
-        let decimated = global(tools, &epochs, wanted, name).unwrap();
+        let decimated = global(tools, &epochs, wanted).unwrap();
         assert_eq!(decimated.found.threshold, set.array("global", "reject_eeg_decim2").values[0], "{name}");
         let exact =
-            global(tools, &Epochs::new(&set.epochs, usize::MAX).unwrap(), (5, ThresholdSearch::Exact), name);
+            global(tools, &Epochs::new(&set.epochs, usize::MAX).unwrap(), (5, ThresholdSearch::Exact));
         let stored = set.array("global", "exhaustive").values;
         let exact = exact.unwrap().found;
         assert_eq!(exact.threshold, stored[0], "{name}");

@@ -2,6 +2,7 @@
 //! themselves, epochs without any source (spec autoreject 16).
 
 use super::repairs::Repairs;
+use crate::kernels::spline::nearest_source;
 
 /// What is noted of one group's repairs.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,24 +24,13 @@ pub fn trust(repairs: &Repairs, kept: &[usize], labels: &[f64], positions: &[[f6
     for &epoch in kept {
         let Some(repair) = repairs.of(epoch) else { continue };
         found.sourceless += usize::from(repair.good.is_empty());
-        for &bad in &repair.bad {
-            let mut nearest = (f64::INFINITY, None);
-            for &good in &repair.good {
-                let apart = distance(&positions[bad], &positions[good]);
-                if apart < nearest.0 {
-                    nearest = (apart, Some(good));
-                }
-            }
-            let leans = nearest.1.is_some_and(|good| labels.get(epoch * channels + good) == Some(&1.0));
+        for (&bad, nearest) in repair.bad.iter().zip(nearest_source(positions, &repair.bad, &repair.good)) {
+            let leans = nearest.is_some_and(|(good, _)| labels.get(epoch * channels + good) == Some(&1.0));
             found.leaning += usize::from(leans);
-            found.distances.push((epoch, bad, nearest.0));
+            found.distances.push((epoch, bad, nearest.map_or(f64::INFINITY, |(_, metres)| metres)));
         }
     }
     found
-}
-
-fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

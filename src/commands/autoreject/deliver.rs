@@ -48,11 +48,7 @@ pub fn deliver(
     let summary = Summary { run, ..summary(work, decision, &kept, &trusts) };
     let optima: Vec<Vec<f64>> =
         decision.fits.iter().map(|fit| fit.found.iter().map(|f| f.optimum_threshold).collect()).collect();
-    let pictures = FitPictures {
-        log: (work.options.method == Method::Local).then_some(&decision.log),
-        state: decision.state.as_ref(),
-        optima: &optima,
-    };
+    let pictures = FitPictures { log: Some(&decision.log), state: decision.state.as_ref(), optima: &optima };
     // Pictures keep one worker busy while the others write.
     let draw = || recorder.time("plot", || write_pictures(folder, &pictures));
     let (written, drawn) = rayon::join(write, draw);

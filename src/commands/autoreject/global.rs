@@ -101,7 +101,6 @@ pub fn global(
     tools: (CpuLevel, &Recorder),
     epochs: &Epochs,
     (cv, search): (usize, ThresholdSearch),
-    place: &str,
 ) -> Result<GlobalFit> {
     let [n, channels, samples] = epochs.shape();
     let ptp = amplitudes(tools, epochs, None)?;
@@ -127,11 +126,7 @@ pub fn global(
             ThresholdSearch::Random => {
                 Err(Error::usage("--threshold-search random: --method global knows bayesian and exact"))
             }
-        };
-        let found = found.map_err(|e| match e {
-            Error::Data { found, expected, advice, .. } => Error::data(place, found, expected, advice),
-            other => other,
-        })?;
+        }?;
         let thresholds = curve_thresholds(&ptp);
         let at = |sweep: &Sweep| thresholds.iter().map(|&t| sweep.losses_of_all_at(&maxima, t)).collect();
         let curve = ValidationCurve { train: at(&on_train), test: at(&sweep), thresholds };

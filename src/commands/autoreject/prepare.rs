@@ -31,8 +31,6 @@ const OVERHEAD: u64 = 48 << 20;
 pub struct Subject {
     /// Its file.
     pub recording: Recording,
-    /// Where its results go.
-    pub folder: PathBuf,
     /// Fitted channels by type.
     pub groups: Vec<Group>,
     /// How each group is repaired; empty for `global`.
@@ -118,7 +116,7 @@ fn subject(
         return Err(Error::data(recording.place(), found, "EEG or other data channels", "see --picks"));
     }
     let total: usize = groups.iter().map(|g| g.picks.len()).sum();
-    let grids = Grids::new(options, total)?;
+    let grids = Grids::new(options, total).map_err(channels::within(recording.place()))?;
     check_epochs(options, &recording, grids.cv)?;
     let means = match options.method {
         Method::Global => Vec::new(),
@@ -127,18 +125,20 @@ fn subject(
     let fixed =
         OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
     let values = [shape[0], total, shape[2]];
-    let least = fixed + 8 * (shape[0] * total * SLAB_STEP.min(shape[2])) as u64;
+    // Of `decim` samples one is kept beside the epochs themselves.
+    let (whole, thin) = if options.decim > 1 { (options.decim, 1) } else { (1, 0) };
+    let least = fixed + 8 * (shape[0] * total * SLAB_STEP.min(shape[2]) * (whole + thin) / whole) as u64;
     if context.memory < least {
         let what = format!("{} samples of all epochs of {}", SLAB_STEP.min(shape[2]), recording.place());
         return Err(Error::Memory { limit: context.memory, least, what });
     }
-    let room = ((context.memory - fixed) / 8) as usize;
+    let room = ((context.memory - fixed) / 8) as usize / (whole + thin) * whole;
     let all: usize = values.iter().product();
     let held = all <= room;
     let plan = SubjectPlan {
         path: input.path.clone(),
         dataset: recording.info().path.clone(),
-        folder: folder.clone(),
+        folder,
         shape,
         stored: recording.info().stored.to_string(),
         groups: groups.iter().map(|g| group_plan(options, shape[0], g)).collect(),
@@ -149,9 +149,9 @@ fn subject(
         held,
         passes: if held { 1 } else { shape[2].div_ceil(slab_samples(values, room)) },
         flop: groups.iter().map(|g| flop(options, shape, g.picks.len())).sum(),
-        memory: fixed + 8 * (if held { all } else { room }) as u64,
+        memory: fixed + 8 * (if held { all } else { room } / whole * (whole + thin)) as u64,
     };
-    Ok((Subject { recording, folder, groups, means, room }, plan))
+    Ok((Subject { recording, groups, means, room }, plan))
 }
 
 /// Grids and folds in force.
@@ -211,7 +211,7 @@ fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids)
         ChannelKind::Eeg if !options.augment && grids.never_repairs() => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
             let positions = channels::positions(place, recording.list(), &group.picks)?;
-            Ok(Means::Spline(Spline::new(&positions)?))
+            Ok(Means::Spline(Spline::new(&positions).map_err(channels::within(place))?))
         }
         ChannelKind::Mag | ChannelKind::Grad if !options.augment && grids.never_repairs() => {
             Ok(Means::Unchanged)

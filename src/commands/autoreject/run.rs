@@ -3,7 +3,7 @@
 use super::checkpoint::{Begin, Checkpoint, run_name};
 use super::decision::Given;
 use super::deliver::deliver;
-use super::options::Method;
+use super::options::{Method, Options};
 use super::plan::{Plan, SubjectPlan};
 use super::prepare::Subject;
 use super::work::{Picked, Work};
@@ -34,8 +34,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         return Err(Error::Failed("the plan was not made here; plan again".into()));
     };
     let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
-    let epochs: usize = plan.subjects.iter().map(|s| s.shape[0]).sum();
-    context.recorder.expect((epochs * stages(plan.method)) as u64);
+    context.recorder.expect(plan.subjects.iter().map(|subject| walks(options, subject)).sum());
     let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures: vec![] };
     for (path, error) in &plan.prepared.refused {
         let input = path.display().to_string();
@@ -62,15 +61,19 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Walks over the epochs that progress counts.
-fn stages(method: Method) -> usize {
-    match method {
-        // Peak-to-peak, thresholds, grid, writing.
-        Method::Local => 4,
-        // Peak-to-peak twice, two sweeps per type, writing.
-        Method::Global => 5,
-        Method::Ransac => 2,
-    }
+/// Epochs that progress counts: those of every walk over every group, and of writing.
+fn walks(options: &Options, subject: &SubjectPlan) -> u64 {
+    let given = options.thresholds.is_some();
+    let each = match options.method {
+        Method::Local if options.reject_log.is_some() => 0,
+        Method::Local if options.apply.is_some() => 1,
+        // Peak-to-peak, thresholds unless they are given, grid.
+        Method::Local => 3 - usize::from(given),
+        // Peak-to-peak twice, two sweeps.
+        Method::Global => 4,
+        Method::Ransac => 1,
+    };
+    (subject.shape[0] * (each * subject.groups.len() + 1)) as u64
 }
 
 fn one(work: &Work) -> Result<Yield> {
@@ -81,7 +84,7 @@ fn one(work: &Work) -> Result<Yield> {
     let mut checkpoint = match Checkpoint::begin(folder, &run, how)? {
         Begin::Run(checkpoint) => checkpoint,
         Begin::Done => {
-            work.context.recorder.advance((recording.epochs() * stages(work.options.method)) as u64);
+            work.context.recorder.advance(walks(work.options, work.plan));
             tracing::info!("{}: this run is done already", folder.display());
             return Ok(Yield { facts: recording.facts()?, outputs: Vec::new(), counts: Map::new() });
         }

@@ -124,7 +124,8 @@ impl<'a> Work<'a> {
             let known = checkpoint.known(kind, plan.cv);
             let group = fit::Group { kind, picks, names, means, thresholds, known };
             let mut keep = |found: &[Found], loss: Option<&[f64]>| checkpoint.keep(kind, found, loss);
-            let fit = fit::fit(self.tools(), epochs, &group, &wishes, &mut keep)?;
+            let fit = fit::fit(self.tools(), epochs, &group, &wishes, &mut keep)
+                .map_err(channels::within(self.subject.recording.place()))?;
             self.warn_of_unit(kind, &fit.ptp);
             self.decide_group(&mut decision, means, &fit.fitted, &fit.ptp);
             decision.fits.push(fit);
@@ -235,10 +236,12 @@ impl<'a> Work<'a> {
             let sfreq = recording.sfreq().unwrap_or(1.0);
             let fit = if self.options.decim > 1 {
                 let thin = Decimated::new(&source, self.options.decim, recording.tmin(), sfreq);
-                global(self.tools(), &Epochs::new(&thin, self.subject.room)?, wanted, recording.place())?
+                let room = self.subject.room / self.options.decim;
+                global(self.tools(), &Epochs::new(&thin, room)?, wanted)
             } else {
-                global(self.tools(), epochs, wanted, recording.place())?
-            };
+                global(self.tools(), epochs, wanted)
+            }
+            .map_err(channels::within(recording.place()))?;
             let ptp = amplitudes(self.tools(), epochs, None)?;
             self.warn_of_unit(group.kind, &ptp);
             let limit = fit.found.threshold;
@@ -267,7 +270,7 @@ impl<'a> Work<'a> {
         };
         let channels = group.picks.len();
         let positions = channels::positions(recording.place(), recording.list(), &group.picks)?;
-        let spline = Spline::new(&positions)?;
+        let spline = Spline::new(&positions).map_err(channels::within(recording.place()))?;
         let all: Vec<usize> = (0..channels).collect();
         let subset = |channels: Vec<usize>| {
             let weights = spline.mapping(&channels, &all);
@@ -276,7 +279,8 @@ impl<'a> Work<'a> {
         let unmarked: Vec<usize> =
             (0..channels).filter(|&at| !recording.list()[group.picks[at]].bad).collect();
         let resampling = ransac::Resampling { seed: seed(self.options), ..ransac::Resampling::default() };
-        let drawn = ransac::ransac_subsets(&unmarked, channels, &resampling)?;
+        let drawn = ransac::ransac_subsets(&unmarked, channels, &resampling)
+            .map_err(channels::within(recording.place()))?;
         let subsets: Vec<Subset> = drawn.into_iter().map(subset).collect();
         let mut corr = vec![0.0; recording.epochs() * channels];
         let (level, recorder) = self.tools();
@@ -310,7 +314,8 @@ impl<'a> Work<'a> {
         if bad.is_empty() {
             return Ok(Repairs::none(epochs));
         }
-        let centred = spline::centred(positions, bad)?;
+        let place = self.subject.recording.place();
+        let centred = spline::centred(positions, bad).map_err(channels::within(place))?;
         if centred.points <= 10 {
             self.context.recorder.warn(format!(
                 "{}: the head's centre is fitted to {} electrodes only; repaired channels may be off",

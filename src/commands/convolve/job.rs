@@ -190,7 +190,7 @@ impl Job {
                 let tolerance = match recipe.method {
                     Method::Exact => "T0 (equal bits)",
                     Method::Fft { .. } => "T2",
-                    Method::Fast => "float32 sums within a row: 3 * 2^-24 S",
+                    Method::Fast => "float32 sums within a row: 17 * 2^-24 S",
                     Method::Direct | Method::Separable(_) | Method::Runs(_) => "T1",
                 };
                 (recipe.method.name(), recipe.why.clone(), tolerance)

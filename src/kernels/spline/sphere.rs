@@ -87,11 +87,12 @@ pub fn centred(positions: &[[f64; 3]], bad: &[usize]) -> Result<CentredRepair> {
     Ok(CentredRepair { sphere, points: head.len(), weights: RepairWeights { good, values } })
 }
 
-/// Distance of each channel of `bad` to the nearest of `good`, metres; infinite without any.
-pub fn nearest_source(positions: &[[f64; 3]], bad: &[usize], good: &[usize]) -> Vec<f64> {
+/// For each of the channels `bad` the nearest of `good` and how far it is, in the unit of
+/// `positions` (metres); none where there is no source.
+pub fn nearest_source(positions: &[[f64; 3]], bad: &[usize], good: &[usize]) -> Vec<Option<(usize, f64)>> {
     let nearest = |p: &[f64; 3]| {
-        let distances = good.iter().filter_map(|&g| positions.get(g)).map(|q| distance(p, q));
-        distances.fold(f64::INFINITY, f64::min)
+        let distances = good.iter().filter_map(|&g| positions.get(g).map(|q| (g, distance(p, q))));
+        distances.min_by(|a, b| a.1.total_cmp(&b.1))
     };
-    bad.iter().map(|&b| positions.get(b).map_or(f64::INFINITY, nearest)).collect()
+    bad.iter().map(|&b| positions.get(b).and_then(nearest)).collect()
 }

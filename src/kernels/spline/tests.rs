@@ -159,7 +159,7 @@ fn positions_beyond_all_measure_end_in_an_error() {
 #[test]
 fn the_nearest_source_is_found() {
     let positions = [[0.0; 3], [0.03, 0.0, 0.0], [0.0, 0.04, 0.0], [0.03, 0.04, 0.0]];
-    assert_eq!(nearest_source(&positions, &[0, 3], &[1, 2]), [0.03, 0.03]);
-    assert_eq!(nearest_source(&positions, &[0], &[3]), [0.05]);
-    assert_eq!(nearest_source(&positions, &[0], &[]), [f64::INFINITY]);
+    assert_eq!(nearest_source(&positions, &[0, 3], &[1, 2]), [Some((1, 0.03)), Some((2, 0.03))]);
+    assert_eq!(nearest_source(&positions, &[0], &[3]), [Some((3, 0.05))]);
+    assert_eq!(nearest_source(&positions, &[0], &[]), [None]);
 }
