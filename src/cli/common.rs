@@ -6,7 +6,7 @@ use crate::report::progress::Display;
 use crate::units::parse_bytes;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a command's result goes.
 #[derive(Debug, Clone, Args)]
@@ -137,4 +137,66 @@ pub fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> 
             part => parse(part),
         })
         .collect()
+}
+
+/// Longest list that a flag takes.
+pub const LONGEST: usize = 1000;
+
+/// A list as one value: clap would take a plain vector for one value per word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed<T>(pub Vec<T>);
+
+/// The values, if none is there twice and they are not too many.
+///
+/// # Errors
+/// [`Error::Usage`] with the value that repeats.
+pub fn distinct<T: PartialEq + std::fmt::Display>(values: Vec<T>) -> Result<Listed<T>> {
+    if values.len() > LONGEST {
+        return Err(Error::usage(format!("{} values; expected at most {LONGEST}", values.len())));
+    }
+    match (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
+        Some(at) => Err(Error::usage(format!("'{}' is there twice", values[at]))),
+        None => Ok(Listed(values)),
+    }
+}
+
+/// Names by commas.
+///
+/// # Errors
+/// An empty or repeated one.
+pub fn names(text: &str) -> Result<Listed<String>> {
+    distinct(list(text, |part| Ok(part.to_owned()))?)
+}
+
+/// `--plot`.
+///
+/// # Errors
+/// Another extension than those that pictures have.
+pub fn picture(text: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        Some("svg" | "png") => Ok(path),
+        _ => Err(Error::usage("expected a file name that ends in .svg or .png")),
+    }
+}
+
+/// The picture is a file of its own, and this build can draw.
+///
+/// # Errors
+/// [`Error::Usage`] where it is the output, [`Error::Failed`] without the feature `plot`.
+pub fn check_picture(plot: Option<&Path>, output: &Path) -> Result<()> {
+    match plot {
+        Some(plot) if plot == output => {
+            Err(Error::usage(format!("--plot {}: is the output too; give another name", plot.display())))
+        }
+        Some(_) if !cfg!(feature = "plot") => {
+            Err(Error::Failed("--plot: this nissl was built without the feature plot".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// True where the file's name ends so, in any case.
+pub fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

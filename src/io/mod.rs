@@ -14,6 +14,7 @@ pub mod memory;
 pub mod netcdf;
 pub mod npy;
 pub mod npz;
+pub mod scratch;
 pub mod spec;
 
 use crate::array::{ByteOrder, Dtype};

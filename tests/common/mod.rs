@@ -1,7 +1,7 @@
 //! What the integration tests share: the binary, temporary folders, fixtures, array differences.
 #![allow(dead_code)]
 
-use nissl::array::{Dtype, to_f64};
+use nissl::array::{ByteOrder, Dtype, to_f64};
 use nissl::io::{self, Block, StoredType};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -58,7 +58,11 @@ pub fn read(path: &Path, dataset: &str) -> Array {
     let file = io::open(path).unwrap_or_else(|e| panic!("{e}"));
     let dataset = file.dataset(dataset).unwrap_or_else(|e| panic!("{e}"));
     let info = dataset.info();
-    let StoredType::Number(dtype, order) = info.stored else { panic!("{path:?} holds {:?}", info.stored) };
+    let (dtype, order) = match info.stored {
+        StoredType::Number(dtype, order) => (dtype, order),
+        StoredType::Bool => (Dtype::U8, ByteOrder::Little),
+        _ => panic!("{path:?} holds {:?}", info.stored),
+    };
     let block = Block { start: vec![0; info.shape.len()], count: info.shape.clone() };
     let mut bytes = vec![0; io::block_bytes(info, &block)];
     dataset.read_block(&block, &mut bytes).unwrap_or_else(|e| panic!("{e}"));

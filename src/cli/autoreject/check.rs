@@ -1,6 +1,7 @@
 //! What the command line alone shows to be wrong and clap cannot tell.
 
 use super::AutorejectArgs;
+use crate::cli::common::has_extension;
 use crate::commands::autoreject::folders::{WRITTEN, cleaned_name, result_folders};
 use crate::commands::autoreject::options::{Method, Options, ThresholdSearch};
 use crate::error::{Error, Result};
@@ -105,8 +106,4 @@ pub fn folders(options: &Options, force: bool) -> Result<()> {
         atomic::check_folder(folder, force || options.resume)?;
     }
     Ok(())
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

@@ -3,7 +3,7 @@
 mod check;
 mod values;
 
-use super::common::{OutputFlags, RunFlags, one_of};
+use super::common::{Listed, OutputFlags, RunFlags, names, one_of};
 use super::session::{self, Job};
 use crate::commands::autoreject::options::{ChannelSources, Method, ThresholdSearch};
 use crate::commands::autoreject::{self, Options};
@@ -11,7 +11,7 @@ use crate::error::{ExitCode, Result};
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use values::{Listed, METHODS, SEARCHES, at_least, channel_counts, names, sampling_rate, shares, unit};
+use values::{METHODS, SEARCHES, at_least, channel_counts, sampling_rate, shares, unit};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,6 @@
 //! Values of `autoreject`'s flags: how each is typed, and what is said when it is not.
 
-use crate::cli::common::list;
+use crate::cli::common::{LONGEST, Listed, distinct, list};
 use crate::commands::autoreject::options::{Method, ThresholdSearch};
 use crate::error::{Error, Result};
 
@@ -34,13 +34,6 @@ const UNITS: [(&str, f64); 16] = [
     ("mM", 1e-3),
     ("uM", 1e-6),
 ];
-
-/// Longest grid of `--consensus` or `--n-interpolate`.
-const LONGEST: usize = 1000;
-
-/// A list as one value: clap would take a plain vector for one value per word.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listed<T>(pub Vec<T>);
 
 /// `--n-interpolate`: numbers of channels, in the order given.
 pub fn channel_counts(text: &str) -> Result<Listed<i64>> {
@@ -88,21 +81,6 @@ fn evenly(start: f64, stop: f64, count: usize) -> Vec<f64> {
         *last = stop;
     }
     values
-}
-
-fn distinct<T: PartialEq + std::fmt::Display>(values: Vec<T>) -> Result<Listed<T>> {
-    if values.len() > LONGEST {
-        return Err(Error::usage(format!("{} values; expected at most {LONGEST}", values.len())));
-    }
-    match (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
-        Some(at) => Err(Error::usage(format!("'{}' is there twice", values[at]))),
-        None => Ok(Listed(values)),
-    }
-}
-
-/// `--picks` and `--bads`.
-pub fn names(text: &str) -> Result<Listed<String>> {
-    distinct(list(text, |part| Ok(part.to_owned()))?)
 }
 
 /// `--unit`: what one stored unit is in SI units.

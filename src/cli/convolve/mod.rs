@@ -3,17 +3,17 @@
 mod history;
 mod values;
 
-use super::common::{OutputFlags, RunFlags, one_of};
+use super::common::{OutputFlags, RunFlags, check_picture, has_extension, one_of, picture};
 use super::session::{self, Job};
 use crate::commands::convolve::options::{DtypeChoice, NanRule, Task};
 use crate::commands::convolve::{self, Boundary, InputSpec, Options};
 use crate::error::{Error, ExitCode, Result};
 use clap::{ArgGroup, Args};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use values::{
     ALGORITHMS, Choice, DTYPES, Exclusions, NAN_RULES, Statistics, axis_names, boundary, cell_size,
-    exclusions, picture, statistics,
+    exclusions, statistics,
 };
 
 const EXAMPLES: &str = "\
@@ -280,19 +280,6 @@ impl ConvolveArgs {
                 "--compress: {output} is NPY, which is never compressed; use .nc or .h5"
             )));
         }
-        if let Some(plot) = options.plot.as_ref().filter(|plot| **plot == options.output) {
-            return Err(Error::usage(format!(
-                "--plot {}: is the output too; give another name",
-                plot.display()
-            )));
-        }
-        if options.plot.is_some() && !cfg!(feature = "plot") {
-            return Err(Error::Failed("--plot: this nissl was built without the feature plot".into()));
-        }
-        Ok(())
+        check_picture(options.plot.as_deref(), &options.output)
     }
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

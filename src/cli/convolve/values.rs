@@ -4,7 +4,6 @@ use crate::cli::common::list;
 use crate::commands::convolve::Boundary;
 use crate::commands::convolve::options::{Algorithm, DtypeChoice, NanRule, Statistic};
 use crate::error::{Error, Result};
-use std::path::PathBuf;
 
 /// `--stat`, as one value: given twice, it is refused instead of joined.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,15 +136,6 @@ pub fn axis_names(text: &str) -> Result<(String, String)> {
     match &list(text, |part| Ok(part.to_owned()))?[..] {
         [y, x] if y != x => Ok((y.clone(), x.clone())),
         _ => Err(Error::usage("expected the names of two axes, rows first, such as lat,lon")),
-    }
-}
-
-/// `--plot`.
-pub fn picture(text: &str) -> Result<PathBuf> {
-    let path = PathBuf::from(text);
-    match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-        Some("svg" | "png") => Ok(path),
-        _ => Err(Error::usage("expected a file name that ends in .svg or .png")),
     }
 }
 
