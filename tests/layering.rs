@@ -40,6 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),
+    ("commands/decode/results/coordinates.rs", &["commands", "io", "array", "error"]),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),

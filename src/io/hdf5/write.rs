@@ -10,6 +10,7 @@
 mod attributes;
 mod bands;
 mod pack;
+mod rows;
 mod scalar_text;
 
 use crate::array::Dtype;
@@ -18,8 +19,9 @@ use crate::io::atomic::Beside;
 use crate::io::npy::Progress;
 use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use bands::Bands;
+use rows::{Rows, Waiting};
 use rust_hdf5::dataset::FillTime;
-use rust_hdf5::format::messages::datatype::EnumMember;
+use rust_hdf5::format::messages::datatype::{ByteOrder, EnumMember};
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group, Hdf5Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ pub struct Hdf5Writer {
     datasets: BTreeMap<String, Arc<H5Dataset>>,
     groups: BTreeMap<String, Arc<H5Group>>,
     growing: Vec<Growing>,
+    waiting: Waiting,
     file: Option<H5File>,
     beside: Option<Beside>,
     /// Datasets whose `NAME` the caller set, and those that are scales already.
@@ -45,6 +48,7 @@ struct Growing {
     dataset: Arc<H5Dataset>,
     progress: Progress,
     bands: Bands,
+    rows: Rows,
 }
 
 /// The path with one leading slash and none behind.
@@ -113,6 +117,33 @@ fn truth_type() -> DatatypeMessage {
     }
 }
 
+/// What the netCDF library stores for a dimension that has no values.
+fn big_endian_f32() -> DatatypeMessage {
+    let mut datatype = DatatypeMessage::f32_type();
+    if let DatatypeMessage::FloatingPoint { byte_order, .. } = &mut datatype {
+        *byte_order = ByteOrder::BigEndian;
+    }
+    datatype
+}
+
+impl Growing {
+    /// Checks that rows from `first` on fit, are whole, begin and end with a chunk, and are new.
+    fn check_rows(&mut self, first: u64, bytes: usize) -> Result<()> {
+        let (row, chunk) = (self.bands.row_bytes().max(1), self.bands.chunk_rows().max(1) as u64);
+        let all = self.progress.promised() / row as u64;
+        let end = first.saturating_add((bytes / row) as u64);
+        let whole = bytes.is_multiple_of(row) && end <= all && self.bands.is_untouched();
+        let aligned = first.is_multiple_of(chunk) && (end.is_multiple_of(chunk) || end == all);
+        if !whole || !aligned || bytes == 0 || !self.rows.note(first, end) {
+            return Err(Error::Failed(format!(
+                "{}: rows {first} to {end} of {all} came twice, in part, or not as whole chunks of {chunk}",
+                self.progress.place()
+            )));
+        }
+        Ok(())
+    }
+}
+
 impl Hdf5Writer {
     /// Makes the temporary file beside `path`.
     ///
@@ -129,6 +160,7 @@ impl Hdf5Writer {
             datasets: BTreeMap::new(),
             groups,
             growing: Vec::new(),
+            waiting: Waiting::beside(path),
             file: Some(file),
             beside: Some(beside),
             named: BTreeSet::new(),
@@ -195,7 +227,7 @@ impl Hdf5Writer {
             build = build.fill_value_bytes(fill);
         }
         let dataset = Arc::new(build.create(parent_and_name(&path).1).map_err(failed(&self.path))?);
-        self.growing.push(Growing { dataset: dataset.clone(), progress, bands });
+        self.growing.push(Growing { dataset: dataset.clone(), progress, bands, rows: Rows::default() });
         self.datasets.insert(path, dataset);
         Ok(DatasetId(self.growing.len() - 1))
     }
@@ -271,6 +303,24 @@ impl Writer for Hdf5Writer {
         growing.bands.append(&growing.dataset, bytes).map_err(failed(&self.path))
     }
 
+    fn write_rows(&mut self, id: DatasetId, first_row: u64, bytes: &[u8]) -> Result<()> {
+        let Some(growing) = self.growing.get_mut(id.0) else {
+            return Err(Error::Failed(format!("{}: no dataset of number {}", self.path.display(), id.0)));
+        };
+        growing.check_rows(first_row, bytes.len())?;
+        growing.progress.add(bytes.len())?;
+        let Growing { dataset, bands, rows, .. } = growing;
+        rows.take(first_row as usize, bytes, (bands, dataset), &mut self.waiting)
+    }
+
+    fn create_dimension(&mut self, path: &str, length: u64) -> Result<()> {
+        let (path, group) = self.vacant(path)?;
+        let build = group.new_dataset::<u8>().datatype(big_endian_f32()).shape([length as usize]);
+        let dataset = build.create(parent_and_name(&path).1).map_err(failed(&self.path))?;
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()> {
         if shape.iter().product::<u64>() != values.len() as u64 {
             let expected = format!("those of shape {shape:?}");
@@ -343,6 +393,9 @@ impl Writer for Hdf5Writer {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.growing.iter().try_for_each(|growing| growing.progress.check_complete())?;
+        for Growing { dataset, bands, rows, .. } in &self.growing {
+            rows.deliver(dataset, bands, &self.waiting)?;
+        }
         // Handles keep the file open after it is closed.
         self.growing.clear();
         self.datasets.clear();

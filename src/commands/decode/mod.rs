@@ -1,0 +1,3 @@
+//! `decode`: position from spikes and their waveform features, without sorting them (spec decode).
+
+pub mod results;
