@@ -219,9 +219,8 @@ impl ResultFile {
             self.writer.set_attribute(name, &text_attribute("coordinates", &names))?;
         }
         self.writer.attach_scale(name, 0, "time")?;
-        match length {
-            Some(_) => self.writer.attach_scale(name, 1, scale)?,
-            None => {}
+        if length.is_some() {
+            self.writer.attach_scale(name, 1, scale)?;
         }
         Ok(id)
     }

@@ -12,6 +12,7 @@ mod bands;
 mod pack;
 mod rows;
 mod scalar_text;
+mod types;
 
 use crate::array::Dtype;
 use crate::error::{Error, Result};
@@ -21,11 +22,11 @@ use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use bands::Bands;
 use rows::{Rows, Waiting};
 use rust_hdf5::dataset::FillTime;
-use rust_hdf5::format::messages::datatype::{ByteOrder, EnumMember};
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group, Hdf5Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use types::{big_endian_f32, number_type, truth_type};
 
 /// Writer of one HDF5 file; netCDF-4 is this with the conventions of its caller.
 pub struct Hdf5Writer {
@@ -89,41 +90,6 @@ fn as_utf8(bytes: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|&b| char::from(b)).collect(),
     }
-}
-
-/// How the file describes a number.
-fn number_type(dtype: Dtype) -> DatatypeMessage {
-    match dtype {
-        Dtype::I8 => DatatypeMessage::i8_type(),
-        Dtype::I16 => DatatypeMessage::i16_type(),
-        Dtype::I32 => DatatypeMessage::i32_type(),
-        Dtype::I64 => DatatypeMessage::i64_type(),
-        Dtype::U8 => DatatypeMessage::u8_type(),
-        Dtype::U16 => DatatypeMessage::u16_type(),
-        Dtype::U32 => DatatypeMessage::u32_type(),
-        Dtype::U64 => DatatypeMessage::u64_type(),
-        Dtype::F16 => DatatypeMessage::f16_type(),
-        Dtype::F32 => DatatypeMessage::f32_type(),
-        Dtype::F64 => DatatypeMessage::f64_type(),
-    }
-}
-
-/// h5py's truth value: an enumeration over signed bytes.
-fn truth_type() -> DatatypeMessage {
-    let member = |name: &str, value| EnumMember { name: name.to_owned(), value: vec![value] };
-    DatatypeMessage::Enum {
-        base: Box::new(DatatypeMessage::i8_type()),
-        members: vec![member("FALSE", 0), member("TRUE", 1)],
-    }
-}
-
-/// What the netCDF library stores for a dimension that has no values.
-fn big_endian_f32() -> DatatypeMessage {
-    let mut datatype = DatatypeMessage::f32_type();
-    if let DatatypeMessage::FloatingPoint { byte_order, .. } = &mut datatype {
-        *byte_order = ByteOrder::BigEndian;
-    }
-    datatype
 }
 
 impl Growing {

@@ -17,6 +17,9 @@ const CHUNK: u64 = 512 << 10;
 /// Edge of such a chunk along the last two axes.
 const EDGE: u64 = 256;
 
+/// A chunk's position in the grid and its bytes as the file will hold them.
+pub(super) type Chunk = (Vec<usize>, Vec<u8>);
+
 /// One dataset's way into the file.
 pub(super) struct Bands {
     shape: Vec<usize>,
@@ -200,7 +203,7 @@ impl Bands {
         band: &[u8],
         start: &[usize],
         extent: &[usize],
-    ) -> Result<Vec<(Vec<usize>, Vec<u8>)>, Hdf5Error> {
+    ) -> Result<Vec<Chunk>, Hdf5Error> {
         let first: Vec<usize> = start.iter().zip(&self.tile).map(|(s, t)| s / t).collect();
         let grid: Vec<usize> = extent.iter().zip(&self.tile).map(|(&e, &t)| e.div_ceil(t)).collect();
         let within = |mut number: usize| {
