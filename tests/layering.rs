@@ -41,7 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "io", "array", "error"],
     ),
     (
-        "commands/decode/{store,session,nwb,simple,tree,reading,results,model_file}.rs",
+        "commands/decode/{store,session,nwb,simple,tree,reading,results,results/coordinates,model_file}.rs",
         &["commands", "io", "array", "error"],
     ),
     // All else in a command's folder is pure.

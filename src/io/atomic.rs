@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,6 +88,14 @@ impl Beside {
     /// The open file, at the position the last write left.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
+    }
+
+    /// Reads bytes that were written before, at `offset`.
+    ///
+    /// # Errors
+    /// They are not there, or the disk fails.
+    pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(bytes, offset).map_err(Error::io(&self.target, "read back"))
     }
 
     /// Syncs the file, renames it to its final name, syncs the folder.

@@ -231,6 +231,25 @@ pub trait Writer: Send {
     /// Appends elements (little-endian, C order). Whole rows of the first axis are not needed,
     /// but writers are fastest with them.
     fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()>;
+    /// Puts whole rows of the first axis, from `first_row` on, where they belong: blocks in any
+    /// order, each row once, and none by [`Writer::append`] too. In a chunked dataset a block
+    /// begins at a chunk and ends at one or at the array's end. The file does not depend on how
+    /// the rows were cut into blocks nor on the order of these.
+    ///
+    /// # Errors
+    /// Rows that came before, are not there or not whole chunks; the disk; or a format that
+    /// cannot.
+    fn write_rows(&mut self, id: DatasetId, _first_row: u64, _bytes: &[u8]) -> Result<()> {
+        Err(Error::Failed(format!("dataset {}: this format takes rows in their order only", id.0)))
+    }
+    /// Makes the dataset that stands for a netCDF dimension without values: `length` cells of
+    /// which none is ever written.
+    ///
+    /// # Errors
+    /// The path is taken, or the format has no such thing.
+    fn create_dimension(&mut self, path: &str, _length: u64) -> Result<()> {
+        Err(Error::Failed(format!("{path}: dimensions have no place in this format")))
+    }
     /// Makes a text dataset (scalar when `shape` is empty).
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;
     /// Makes a dataset of truth values; `spec.dtype` must be [`Dtype::I8`], the appended bytes 0 or 1.

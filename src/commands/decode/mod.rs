@@ -7,5 +7,6 @@
 //! gives them (spec decode 1-6).
 
 pub mod options;
+pub mod results;
 
 pub use options::Options;

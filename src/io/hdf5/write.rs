@@ -10,7 +10,9 @@
 mod attributes;
 mod bands;
 mod pack;
+mod rows;
 mod scalar_text;
+mod types;
 
 use crate::array::Dtype;
 use crate::error::{Error, Result};
@@ -18,12 +20,13 @@ use crate::io::atomic::Beside;
 use crate::io::npy::Progress;
 use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use bands::Bands;
+use rows::{Rows, Waiting};
 use rust_hdf5::dataset::FillTime;
-use rust_hdf5::format::messages::datatype::EnumMember;
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group, Hdf5Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use types::{big_endian_f32, number_type, truth_type};
 
 /// Writer of one HDF5 file; netCDF-4 is this with the conventions of its caller.
 pub struct Hdf5Writer {
@@ -31,6 +34,7 @@ pub struct Hdf5Writer {
     datasets: BTreeMap<String, Arc<H5Dataset>>,
     groups: BTreeMap<String, Arc<H5Group>>,
     growing: Vec<Growing>,
+    waiting: Waiting,
     file: Option<H5File>,
     beside: Option<Beside>,
     /// Datasets whose `NAME` the caller set, and those that are scales already.
@@ -45,6 +49,7 @@ struct Growing {
     dataset: Arc<H5Dataset>,
     progress: Progress,
     bands: Bands,
+    rows: Rows,
 }
 
 /// The path with one leading slash and none behind.
@@ -87,29 +92,21 @@ fn as_utf8(bytes: &[u8]) -> String {
     }
 }
 
-/// How the file describes a number.
-fn number_type(dtype: Dtype) -> DatatypeMessage {
-    match dtype {
-        Dtype::I8 => DatatypeMessage::i8_type(),
-        Dtype::I16 => DatatypeMessage::i16_type(),
-        Dtype::I32 => DatatypeMessage::i32_type(),
-        Dtype::I64 => DatatypeMessage::i64_type(),
-        Dtype::U8 => DatatypeMessage::u8_type(),
-        Dtype::U16 => DatatypeMessage::u16_type(),
-        Dtype::U32 => DatatypeMessage::u32_type(),
-        Dtype::U64 => DatatypeMessage::u64_type(),
-        Dtype::F16 => DatatypeMessage::f16_type(),
-        Dtype::F32 => DatatypeMessage::f32_type(),
-        Dtype::F64 => DatatypeMessage::f64_type(),
-    }
-}
-
-/// h5py's truth value: an enumeration over signed bytes.
-fn truth_type() -> DatatypeMessage {
-    let member = |name: &str, value| EnumMember { name: name.to_owned(), value: vec![value] };
-    DatatypeMessage::Enum {
-        base: Box::new(DatatypeMessage::i8_type()),
-        members: vec![member("FALSE", 0), member("TRUE", 1)],
+impl Growing {
+    /// Checks that rows from `first` on fit, are whole, begin and end with a chunk, and are new.
+    fn check_rows(&mut self, first: u64, bytes: usize) -> Result<()> {
+        let (row, chunk) = (self.bands.row_bytes().max(1), self.bands.chunk_rows().max(1) as u64);
+        let all = self.progress.promised() / row as u64;
+        let end = first.saturating_add((bytes / row) as u64);
+        let whole = bytes.is_multiple_of(row) && end <= all && self.bands.is_untouched();
+        let aligned = first.is_multiple_of(chunk) && (end.is_multiple_of(chunk) || end == all);
+        if !whole || !aligned || bytes == 0 || !self.rows.note(first, end) {
+            return Err(Error::Failed(format!(
+                "{}: rows {first} to {end} of {all} came twice, in part, or not as whole chunks of {chunk}",
+                self.progress.place()
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +126,7 @@ impl Hdf5Writer {
             datasets: BTreeMap::new(),
             groups,
             growing: Vec::new(),
+            waiting: Waiting::beside(path),
             file: Some(file),
             beside: Some(beside),
             named: BTreeSet::new(),
@@ -195,7 +193,7 @@ impl Hdf5Writer {
             build = build.fill_value_bytes(fill);
         }
         let dataset = Arc::new(build.create(parent_and_name(&path).1).map_err(failed(&self.path))?);
-        self.growing.push(Growing { dataset: dataset.clone(), progress, bands });
+        self.growing.push(Growing { dataset: dataset.clone(), progress, bands, rows: Rows::default() });
         self.datasets.insert(path, dataset);
         Ok(DatasetId(self.growing.len() - 1))
     }
@@ -271,6 +269,24 @@ impl Writer for Hdf5Writer {
         growing.bands.append(&growing.dataset, bytes).map_err(failed(&self.path))
     }
 
+    fn write_rows(&mut self, id: DatasetId, first_row: u64, bytes: &[u8]) -> Result<()> {
+        let Some(growing) = self.growing.get_mut(id.0) else {
+            return Err(Error::Failed(format!("{}: no dataset of number {}", self.path.display(), id.0)));
+        };
+        growing.check_rows(first_row, bytes.len())?;
+        growing.progress.add(bytes.len())?;
+        let Growing { dataset, bands, rows, .. } = growing;
+        rows.take(first_row as usize, bytes, (bands, dataset), &mut self.waiting)
+    }
+
+    fn create_dimension(&mut self, path: &str, length: u64) -> Result<()> {
+        let (path, group) = self.vacant(path)?;
+        let build = group.new_dataset::<u8>().datatype(big_endian_f32()).shape([length as usize]);
+        let dataset = build.create(parent_and_name(&path).1).map_err(failed(&self.path))?;
+        self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()> {
         if shape.iter().product::<u64>() != values.len() as u64 {
             let expected = format!("those of shape {shape:?}");
@@ -343,6 +359,9 @@ impl Writer for Hdf5Writer {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.growing.iter().try_for_each(|growing| growing.progress.check_complete())?;
+        for Growing { dataset, bands, rows, .. } in &self.growing {
+            rows.deliver(dataset, bands, &self.waiting)?;
+        }
         // Handles keep the file open after it is closed.
         self.growing.clear();
         self.datasets.clear();

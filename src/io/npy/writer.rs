@@ -44,6 +44,11 @@ impl Progress {
         Ok(())
     }
 
+    /// Names the array in errors.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Bytes of the whole array.
     pub(crate) fn promised(&self) -> u64 {
         self.promised

@@ -37,7 +37,7 @@ struct Truth(i8);
 
 impl H5Type for Truth {
     fn hdf5_type() -> DatatypeMessage {
-        super::truth_type()
+        super::types::truth_type()
     }
     fn element_size() -> usize {
         1

@@ -17,6 +17,9 @@ const CHUNK: u64 = 512 << 10;
 /// Edge of such a chunk along the last two axes.
 const EDGE: u64 = 256;
 
+/// A chunk's position in the grid and its bytes as the file will hold them.
+pub(super) type Chunk = (Vec<usize>, Vec<u8>);
+
 /// One dataset's way into the file.
 pub(super) struct Bands {
     shape: Vec<usize>,
@@ -133,28 +136,74 @@ impl Bands {
     fn write(&mut self, dataset: &H5Dataset, band: &[u8]) -> Result<(), Hdf5Error> {
         let (start, extent) = self.next();
         if self.chunked {
-            self.write_chunks(dataset, band, &start, &extent)?;
-        } else if self.shape.is_empty() {
-            dataset.write_raw_bytes(band)?;
-        } else {
-            match self.element {
-                1 => write_slice::<1>(dataset, band, &start, &extent)?,
-                2 => write_slice::<2>(dataset, band, &start, &extent)?,
-                4 => write_slice::<4>(dataset, band, &start, &extent)?,
-                _ => write_slice::<8>(dataset, band, &start, &extent)?,
+            for (at, chunk) in self.packed(band, &start, &extent)? {
+                self.put_chunk(dataset, &at, &chunk)?;
             }
+        } else {
+            self.put(dataset, band, &start, &extent)?;
         }
         self.done += band.len() / self.element;
         Ok(())
     }
 
-    fn write_chunks(
+    /// Writes a rectangular part of contiguous storage.
+    pub(super) fn put(
         &self,
         dataset: &H5Dataset,
-        band: &[u8],
+        part: &[u8],
         start: &[usize],
         extent: &[usize],
     ) -> Result<(), Hdf5Error> {
+        match self.element {
+            _ if self.shape.is_empty() => dataset.write_raw_bytes(part),
+            1 => write_slice::<1>(dataset, part, start, extent),
+            2 => write_slice::<2>(dataset, part, start, extent),
+            4 => write_slice::<4>(dataset, part, start, extent),
+            _ => write_slice::<8>(dataset, part, start, extent),
+        }
+    }
+
+    /// Writes one chunk as [`Bands::packed`] made it.
+    pub(super) fn put_chunk(&self, dataset: &H5Dataset, at: &[usize], chunk: &[u8]) -> Result<(), Hdf5Error> {
+        match self.deflate {
+            Some(_) => dataset.write_chunk_raw_at(at, chunk, 0),
+            None => dataset.write_chunk_at(at, chunk),
+        }
+    }
+
+    /// True while nothing was appended.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.done == 0 && self.gathered.is_empty()
+    }
+
+    /// Bytes of one row of the first axis.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.shape.iter().skip(1).product::<usize>() * self.element
+    }
+
+    /// Rows of the first axis in a chunk; 1 where there are no chunks.
+    pub(super) fn chunk_rows(&self) -> usize {
+        if self.chunked { self.tile.first().copied().unwrap_or(1) } else { 1 }
+    }
+
+    /// Start and extent of `bytes` worth of rows from `first` on.
+    pub(super) fn rows(&self, first: usize, bytes: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut start = vec![0; self.shape.len()];
+        let mut extent = self.shape.clone();
+        if let (Some(start), Some(extent)) = (start.first_mut(), extent.first_mut()) {
+            (*start, *extent) = (first, bytes.checked_div(self.row_bytes()).unwrap_or(0));
+        }
+        (start, extent)
+    }
+
+    /// The chunks of a part that begins at a chunk and ends at one or at the array's edge, each
+    /// with its position in the grid, compressed in parallel.
+    pub(super) fn packed(
+        &self,
+        band: &[u8],
+        start: &[usize],
+        extent: &[usize],
+    ) -> Result<Vec<Chunk>, Hdf5Error> {
         let first: Vec<usize> = start.iter().zip(&self.tile).map(|(s, t)| s / t).collect();
         let grid: Vec<usize> = extent.iter().zip(&self.tile).map(|(&e, &t)| e.div_ceil(t)).collect();
         let within = |mut number: usize| {
@@ -166,24 +215,18 @@ impl Bands {
             at
         };
         let count: usize = grid.iter().product();
-        let packed: Vec<Vec<u8>> = (0..count)
+        (0..count)
             .into_par_iter()
             .map(|number| {
-                let chunk = self.gather(band, extent, &within(number));
+                let within = within(number);
+                let chunk = self.gather(band, extent, &within);
+                let at = within.iter().zip(&first).map(|(a, f)| a + f).collect();
                 match self.deflate {
-                    Some(level) => pack(chunk, self.element, level),
-                    None => Ok(chunk),
+                    Some(level) => Ok((at, pack(chunk, self.element, level)?)),
+                    None => Ok((at, chunk)),
                 }
             })
-            .collect::<Result<_, Hdf5Error>>()?;
-        for (number, bytes) in packed.iter().enumerate() {
-            let at: Vec<usize> = within(number).iter().zip(&first).map(|(a, f)| a + f).collect();
-            match self.deflate {
-                Some(_) => dataset.write_chunk_raw_at(&at, bytes, 0)?,
-                None => dataset.write_chunk_at(&at, bytes)?,
-            }
-        }
-        Ok(())
+            .collect()
     }
 
     /// The chunk at grid position `at` of the band, zeros beyond the array's edge.
