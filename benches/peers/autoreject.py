@@ -16,11 +16,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+
+from measure import enter_venv, run
 
 # name: channels, epochs, samples, rate, folds, n_interpolate, consensus, share of epochs with artefacts
 FIVE = [0.1, 0.2, 0.3, 0.4, 0.5]
@@ -60,19 +60,8 @@ parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)
 options = parser.parse_args()
 
 
-def enter_venv():
-    """Goes on in the virtual environment, which is made where there is none."""
-    python = Path(options.venv).absolute() / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", options.venv], check=True)
-        requirements = HERE / "requirements-autoreject.txt"
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
-    if Path(sys.prefix) != python.parent.parent:
-        os.execv(python, [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
-
-
 if options.venv:
-    enter_venv()
+    enter_venv(options.venv, HERE / "requirements-autoreject.txt", Path(__file__).resolve())
 for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
     os.environ[variable] = str(options.threads)
 os.environ.setdefault("MNE_LOGGING_LEVEL", "ERROR")
@@ -183,45 +172,6 @@ def peer(data_path, out_path):
              loss=fitted.loss_["eeg"].mean(-1), consensus=fitted.consensus_["eeg"],
              n_interpolate=fitted.n_interpolate_["eeg"], clean=clean.get_data(copy=False))
     Path(out_path).with_suffix(".json").write_text(json.dumps({k: float(v) for k, v in fitted.threshes_.items()}))
-
-
-def tree_rss(root):
-    """Resident bytes of a process and those below it, from /proc."""
-    total, queue, page = 0, [root], os.sysconf("SC_PAGE_SIZE")
-    while queue:
-        pid = queue.pop()
-        try:
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                queue += [int(child) for child in (task / "children").read_text().split()]
-        except (OSError, IndexError):
-            pass
-    return total
-
-
-def run(command, cores):
-    """Runs `command` on `cores`; seconds, peak memory of all its processes in bytes."""
-    most, done = 0, threading.Event()
-    start = time.perf_counter()
-    process = subprocess.Popen(command, preexec_fn=lambda: os.sched_setaffinity(0, cores),
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def watch():
-        nonlocal most
-        while not done.wait(0.05):
-            most = max(most, tree_rss(process.pid))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    said = process.stdout.read()
-    # The system's own account of the peak, for a process too quick for the watcher.
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    done.set()
-    watcher.join()
-    if status != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nended with {os.waitstatus_to_exitcode(status)}:\n{said[-2000:]}")
-    return seconds, max(most, usage.ru_maxrss * 1024)
 
 
 def ours(data, out, shape, cores, more=()):

@@ -11,6 +11,7 @@ pub mod focal_stats;
 pub mod hotspots;
 pub mod legacy_random;
 pub mod margins;
+pub mod marks;
 pub mod simd;
 pub mod spline;
 pub mod splits;

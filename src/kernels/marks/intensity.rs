@@ -1,0 +1,302 @@
+//! The prepared electrode: log intensities of any number of decoding spikes.
+
+use super::block::{Asked, Work, registers, run_doubles, run_singles};
+use super::tables::{Range, Scaling, Scheme, Tables, direct};
+use super::{Bandwidths, Choice, EncodingSpikes, Method, PlaceBins, Precision};
+use crate::backend::CpuLevel;
+use crate::kernels::simd::Element;
+
+/// The mark model of one electrode, ready for decoding spikes.
+#[derive(Debug)]
+pub struct Intensity {
+    choice: Choice,
+    marks: Scaling,
+    positions: Scaling,
+    /// `ln(rate / (occupancy n))` plus the kernels' peak, minus the lift, per interior bin.
+    log_scale: Vec<f64>,
+    floor_ln: f64,
+    /// Peak of the product kernel over the number of spikes.
+    density_scale: f64,
+    prepared: Prepared,
+}
+
+#[derive(Debug)]
+enum Prepared {
+    /// No encoding spikes.
+    Nothing,
+    Single(Tables<f32>),
+    Double(Tables<f64>),
+}
+
+/// Working memory of one thread; grows to what the largest electrode needs and stays.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    single: Work<f32>,
+    double: Work<f64>,
+}
+
+impl Scratch {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.single.bytes() + self.double.bytes()
+    }
+}
+
+/// How much of what was computed lies on the floor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Floored {
+    /// Decoding spikes on the floor in every bin.
+    pub spikes: usize,
+    /// Values (spike, bin) on the floor.
+    pub values: usize,
+}
+
+impl std::ops::AddAssign for Floored {
+    fn add_assign(&mut self, other: Floored) {
+        self.spikes += other.spikes;
+        self.values += other.values;
+    }
+}
+
+impl Intensity {
+    /// Prepares an electrode.
+    ///
+    /// `log_scale` holds `ln(rate / (occupancy n))` per interior bin, minus infinity where the
+    /// occupancy is 0; `choice` comes from [`choose`](super::choose) for the same electrode.
+    pub fn new(
+        spikes: &EncodingSpikes<'_>,
+        bins: &PlaceBins<'_>,
+        bandwidths: &Bandwidths<'_>,
+        choice: Choice,
+        (log_scale, floor_ln): (&[f64], f64),
+    ) -> Intensity {
+        let scaling = (
+            Scaling::new(spikes.marks, bandwidths.mark),
+            Scaling::new(spikes.positions, bandwidths.position),
+        );
+        let range = choice.range(floor_ln, bins.axes.len());
+        let request = (spikes, bins, bandwidths);
+        let prepared = match choice.precision {
+            _ if spikes.is_empty() => Prepared::Nothing,
+            Precision::F32 => Prepared::Single(prepare(request, &scaling, choice.method, range)),
+            Precision::F64 => Prepared::Double(prepare(request, &scaling, choice.method, range)),
+        };
+        let lift = match &prepared {
+            Prepared::Nothing => 0,
+            Prepared::Single(tables) => tables.lift,
+            Prepared::Double(tables) => tables.lift,
+        };
+        let fixed = bandwidths.ln_peak() - f64::from(lift) * std::f64::consts::LN_2;
+        Intensity {
+            choice,
+            marks: scaling.0,
+            positions: scaling.1,
+            log_scale: log_scale.iter().map(|scale| scale + fixed).collect(),
+            floor_ln,
+            density_scale: bandwidths.ln_peak().exp() / spikes.len().max(1) as f64,
+            prepared,
+        }
+    }
+
+    /// What was chosen for this electrode.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Interior bins, the length of a row of [`Intensity::log_intensity`].
+    pub fn bins(&self) -> usize {
+        self.log_scale.len()
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let tables = match &self.prepared {
+            Prepared::Nothing => 0,
+            Prepared::Single(tables) => tables.bytes(),
+            Prepared::Double(tables) => tables.bytes(),
+        };
+        tables + self.log_scale.len() * 8 + size_of::<Self>()
+    }
+
+    /// Log intensities `[spike, interior bin]` of decoding spikes `marks` (`[spike, feature]`),
+    /// never below the floor. A row depends on its own mark alone, to the last bit.
+    pub fn log_intensity<T: Element>(
+        &self,
+        level: CpuLevel,
+        marks: &[f64],
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) -> Floored {
+        match &self.prepared {
+            Prepared::Nothing => {
+                out.fill(T::of(self.floor_ln));
+                Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
+            }
+            Prepared::Single(tables) => self.rows(level, tables, marks, out, &mut scratch.single),
+            Prepared::Double(tables) => self.rows(level, tables, marks, out, &mut scratch.double),
+        }
+    }
+
+    /// Mean over the encoding spikes of `K_mark K_pos` at each spike's own position: `marks` is
+    /// `[spike, feature]`, `positions` `[spike, axis]`, `out` `[spike]`; 0 where the electrode has
+    /// no encoding spikes.
+    pub fn density_at(
+        &self,
+        level: CpuLevel,
+        (marks, positions): (&[f64], &[f64]),
+        out: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        match &self.prepared {
+            Prepared::Nothing => out.fill(0.0),
+            Prepared::Single(tables) => {
+                self.densities(level, tables, (marks, positions), out, &mut scratch.single)
+            }
+            Prepared::Double(tables) => {
+                self.densities(level, tables, (marks, positions), out, &mut scratch.double)
+            }
+        }
+    }
+
+    fn rows<E: Arithmetic, T: Element>(
+        &self,
+        level: CpuLevel,
+        tables: &Tables<E>,
+        marks: &[f64],
+        out: &mut [T],
+        work: &mut Work<E>,
+    ) -> Floored {
+        let (width, bins) = (self.marks.columns(), self.bins());
+        let count = if width == 0 { out.len() / bins.max(1) } else { marks.len() / width };
+        let mut floored = Floored::default();
+        let mut at = 0;
+        while at < count && bins > 0 {
+            let (used, lanes) = E::block(level, count - at);
+            work.fit(tables, lanes * used, tables.slots());
+            let here = (count - at).min(lanes * used);
+            turn(&self.marks, &marks[at * width..(at + here) * width], lanes * used, &mut work.spikes);
+            E::run(level, tables, Asked::Bins(tables.slots()), used, work);
+            let rows = &mut out[at * bins..(at + here) * bins];
+            floored += self.finish(tables, &work.sums, lanes * used, rows);
+            at += here;
+        }
+        floored
+    }
+
+    /// Scales, floors and turns `sums` (`[slot][lane]`) into `rows` (`[spike][bin]`).
+    fn finish<E: Element, T: Element>(
+        &self,
+        tables: &Tables<E>,
+        sums: &[E],
+        lanes: usize,
+        rows: &mut [T],
+    ) -> Floored {
+        let (bins, floor) = (self.bins(), T::of(self.floor_ln));
+        let mut floored = Floored::default();
+        for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
+            let mut low = 0;
+            for (bin, (to, scale)) in row.iter_mut().zip(&self.log_scale).enumerate() {
+                let value = sums[tables.slot(bin) * lanes + lane].wide() + scale;
+                let above = value > self.floor_ln;
+                *to = if above { T::of(value) } else { floor };
+                low += usize::from(!above);
+            }
+            floored.values += low;
+            floored.spikes += usize::from(low == bins);
+        }
+        floored
+    }
+
+    fn densities<E: Arithmetic>(
+        &self,
+        level: CpuLevel,
+        tables: &Tables<E>,
+        (marks, positions): (&[f64], &[f64]),
+        out: &mut [f64],
+        work: &mut Work<E>,
+    ) {
+        let (width, axes) = (self.marks.columns(), self.positions.columns());
+        let mut at = 0;
+        while at < out.len() {
+            let (used, lanes) = E::block(level, out.len() - at);
+            let all = lanes * used;
+            work.fit(tables, all, 1);
+            let here = (out.len() - at).min(all);
+            turn(&self.marks, &marks[at * width..(at + here) * width], all, &mut work.spikes);
+            let places = &positions[at * axes..(at + here) * axes];
+            turn(&self.positions, places, all, &mut work.spikes[width * all..]);
+            E::run(level, tables, Asked::OwnPositions, used, work);
+            for (lane, to) in out[at..at + here].iter_mut().enumerate() {
+                *to = work.sums[lane].wide() * self.density_scale;
+            }
+            at += here;
+        }
+    }
+}
+
+/// Scales row-major `rows` into `[column][lane]`; idle lanes hold zeros.
+fn turn<E: Element>(scaling: &Scaling, rows: &[f64], lanes: usize, to: &mut [E]) {
+    let columns = scaling.columns();
+    for k in 0..columns {
+        let column = &mut to[k * lanes..(k + 1) * lanes];
+        column.fill(E::default());
+        for (to, row) in column.iter_mut().zip(rows.chunks_exact(columns)) {
+            *to = scaling.apply(k, row[k]);
+        }
+    }
+}
+
+fn prepare<E: Element>(
+    (spikes, bins, bandwidths): (&EncodingSpikes<'_>, &PlaceBins<'_>, &Bandwidths<'_>),
+    (marks, positions): &(Scaling, Scaling),
+    _method: Method,
+    range: Range,
+) -> Tables<E> {
+    Tables {
+        marks: marks.rows(spikes.marks),
+        positions: positions.rows(spikes.positions),
+        width: spikes.width,
+        axes: spikes.axes,
+        cut: E::of(range.cut),
+        lift: range.lift * bins.axes.len() as i32,
+        scheme: Scheme::Direct(direct(spikes, bins, bandwidths, range)),
+    }
+}
+
+/// A type that blocks are computed in.
+trait Arithmetic: Element {
+    /// Lanes of a register at this level.
+    fn lanes(level: CpuLevel) -> usize;
+    /// Computes a block whose `work` holds the decoding spikes.
+    fn run(level: CpuLevel, tables: &Tables<Self>, asked: Asked, registers: usize, work: &mut Work<Self>);
+
+    /// Registers and lanes of a register for a block of at most `left` spikes.
+    fn block(level: CpuLevel, left: usize) -> (usize, usize) {
+        let lanes = Self::lanes(level);
+        (registers(left, lanes, if level == CpuLevel::Avx512 { 32 } else { 16 }), lanes)
+    }
+}
+
+impl Arithmetic for f32 {
+    fn lanes(level: CpuLevel) -> usize {
+        2 * f64::lanes(level)
+    }
+
+    fn run(level: CpuLevel, tables: &Tables<f32>, asked: Asked, registers: usize, work: &mut Work<f32>) {
+        run_singles(level, tables, asked, registers, work);
+    }
+}
+
+impl Arithmetic for f64 {
+    fn lanes(level: CpuLevel) -> usize {
+        match level {
+            CpuLevel::Baseline => 2,
+            CpuLevel::Avx2 => 4,
+            CpuLevel::Avx512 => 8,
+        }
+    }
+
+    fn run(level: CpuLevel, tables: &Tables<f64>, asked: Asked, registers: usize, work: &mut Work<f64>) {
+        run_doubles(level, tables, asked, registers, work);
+    }
+}
