@@ -111,6 +111,13 @@ impl Lanes for Avx2 {
         unsafe { Avx2(_mm256_and_pd(self.0, _mm256_cmp_pd::<_CMP_ORD_Q>(test.0, test.0))) }
     }
     #[inline(always)]
+    unsafe fn times_power_of_two(self, shifted: Self) -> Self {
+        unsafe {
+            let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(shifted.0));
+            Avx2(_mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(self.0), exponent)))
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
         unsafe {
             let r0 = _mm256_loadu_pd(from);

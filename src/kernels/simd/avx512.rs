@@ -126,6 +126,13 @@ impl Lanes for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn times_power_of_two(self, shifted: Self) -> Self {
+        unsafe {
+            let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(shifted.0));
+            Avx512(_mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(self.0), exponent)))
+        }
+    }
+    #[inline(always)]
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
         unsafe {
             // Macros, because closures would not be compiled for AVX-512. Half rows i and i + 4

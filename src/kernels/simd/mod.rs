@@ -89,6 +89,9 @@ pub trait Lanes: Copy {
     unsafe fn through_f32(self) -> Self;
     /// Own value where `test` is a number, +0 where it is not.
     unsafe fn where_number(self, test: Self) -> Self;
+    /// `self * 2^n`, where `shifted` is `1.5 * 2^52 + n`, whose low bits are `n`; `self` and the
+    /// result must be normal numbers.
+    unsafe fn times_power_of_two(self, shifted: Self) -> Self;
     /// Writes the `N` x `N` block at `from` (row stride `from_stride`) transposed to `to`.
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize);
 

@@ -119,6 +119,11 @@ impl Lanes for Portable {
         Portable([keep(self.0[0], test.0[0]), keep(self.0[1], test.0[1])])
     }
     #[inline(always)]
+    unsafe fn times_power_of_two(self, shifted: Self) -> Self {
+        let scale = |v: f64, s: f64| f64::from_bits(v.to_bits().wrapping_add(s.to_bits() << 52));
+        Portable([scale(self.0[0], shifted.0[0]), scale(self.0[1], shifted.0[1])])
+    }
+    #[inline(always)]
     unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
         // SAFETY: both blocks are valid by the trait's contract.
         unsafe {

@@ -1,0 +1,116 @@
+//! Weights of a walk over a grid: `Gx (x) Gy` on the box around the interior bins.
+//!
+//! Cells are the box's bins, `[first axis][second axis]`, rows padded to whole cache lines. Cells
+//! that are no interior bins are 0 in the source and unused in the result, which is the mask M of
+//! `D^-1 M (Gx (x) Gy) M` on both sides.
+
+use super::simd::product::{Operands, Span, TILE, product};
+use super::simd::vector::Run;
+use super::{LEAST_WEIGHT, dense};
+use crate::backend::CpuLevel;
+use crate::kernels::simd::AlignedF64;
+use std::ops::Range;
+
+/// Separable weights.
+#[derive(Debug)]
+pub struct Grid {
+    rows: usize,
+    /// Padded columns.
+    stride: usize,
+    /// `Gx`, symmetric.
+    first: AlignedF64,
+    first_stride: usize,
+    /// `Gy`, symmetric.
+    second: AlignedF64,
+    /// Blocks of the product along the first axis, and along the second.
+    spans: [Vec<Span>; 2],
+    /// Where the places lie.
+    pub runs: Vec<Run>,
+}
+
+/// Symmetric weights between `centers`, rows `stride` apart.
+fn weights(centers: &[f64], stride: usize, variance: f64) -> AlignedF64 {
+    let mut all = AlignedF64::zeros(centers.len() * stride);
+    for (p, a) in centers.iter().enumerate() {
+        for (q, b) in centers.iter().enumerate() {
+            let weight = dense::weight((a - b).powi(2), variance);
+            all[p * stride + q] = if weight < LEAST_WEIGHT { 0.0 } else { weight };
+        }
+    }
+    all
+}
+
+/// `0..length` in pieces of nearly equal size, at most `most`.
+fn pieces(length: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = length.div_ceil(most).max(1);
+    (0..count).map(move |i| i * length / count..(i + 1) * length / count)
+}
+
+/// Steps at which any of `outputs` has a weight, of a symmetric matrix over `steps` centres.
+fn reached(weights: &[f64], stride: usize, steps: usize, outputs: Range<usize>) -> Range<usize> {
+    let outputs = outputs.start..outputs.end.min(steps);
+    let touches = |k: &usize| weights[k * stride..][outputs.clone()].iter().any(|&w| w > 0.0);
+    let first = (0..steps).find(touches).unwrap_or(0);
+    first..(0..steps).rev().find(touches).map_or(first, |k| k + 1)
+}
+
+impl Grid {
+    /// Weights over the box around `interior`, which is not empty.
+    pub fn new(level: CpuLevel, axes: (&[f64], &[f64]), interior: &[usize], variance: f64) -> Self {
+        let wide = axes.1.len();
+        let row_of = |bin: &usize| bin / wide;
+        let column_of = |bin: &usize| bin % wide;
+        let top = interior.iter().map(row_of).min().unwrap_or(0);
+        let left = interior.iter().map(column_of).min().unwrap_or(0);
+        let rows = interior.iter().map(row_of).max().unwrap_or(0) + 1 - top;
+        let columns = interior.iter().map(column_of).max().unwrap_or(0) + 1 - left;
+        let (stride, first_stride) = (columns.next_multiple_of(8), rows.next_multiple_of(8));
+        let first = weights(&axes.0[top..top + rows], first_stride, variance);
+        let second = weights(&axes.1[left..left + columns], stride, variance);
+        let mut runs: Vec<Run> = Vec::new();
+        for (place, bin) in interior.iter().enumerate() {
+            let cell = (row_of(bin) - top) * stride + column_of(bin) - left;
+            match runs.last_mut() {
+                Some(run) if run.cell + run.length == cell => run.length += 1,
+                _ => runs.push(Run { place, cell, length: 1 }),
+            }
+        }
+        let (most_rows, most_units) = TILE[usize::from(level.min(CpuLevel::detect()) == CpuLevel::Avx512)];
+        let mut spans = [Vec::new(), Vec::new()];
+        for units in pieces(stride / 8, most_units) {
+            let along = reached(&second, stride, columns, units.start * 8..units.end * 8);
+            for block in pieces(rows, most_rows) {
+                let across = reached(&first, first_stride, rows, block.clone());
+                spans[0].push(Span { rows: block.clone(), units: units.clone(), steps: across });
+                spans[1].push(Span { rows: block, units: units.clone(), steps: along.clone() });
+            }
+        }
+        Grid { rows, stride, first, first_stride, second, spans, runs }
+    }
+
+    /// Cells of the padded box.
+    pub fn cells(&self) -> usize {
+        self.rows * self.stride
+    }
+
+    /// Multiply-adds of one application.
+    pub fn multiply_adds(&self) -> u64 {
+        let work = |s: &Span| 8 * s.rows.len() * s.units.len() * s.steps.len();
+        self.spans.iter().flatten().map(work).sum::<usize>() as u64
+    }
+
+    /// Bytes of the weights.
+    pub fn bytes(&self) -> u64 {
+        8 * (self.first.len() + self.second.len()) as u64
+    }
+
+    /// `walked = Gx source Gy`; `middle` is room.
+    pub fn apply(&self, level: CpuLevel, source: &[f64], middle: &mut [f64], walked: &mut [f64]) {
+        // The left factor is read one value at a time: of Gx down a row (it is symmetric), of the
+        // middle along it.
+        let across = Operands { left: &self.first, left_row: 1, left_step: self.first_stride, right: source };
+        product(level, &self.spans[0], across, self.stride, middle);
+        let along = Operands { left: middle, left_row: self.stride, left_step: 1, right: &self.second };
+        product(level, &self.spans[1], along, self.stride, walked);
+    }
+}

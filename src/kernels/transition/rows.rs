@@ -1,0 +1,68 @@
+//! Weights of a walk between any places, packed by blocks of [`WIDTH`] targets.
+//!
+//! A block holds, source by source, the weights towards its targets; sources that reach none of
+//! them are left out, so a line of places gives a band and a track graph a few stretches.
+
+use super::simd::packed::{Block, WIDTH, packed};
+use super::{LEAST_WEIGHT, dense};
+use crate::backend::CpuLevel;
+use crate::kernels::simd::AlignedF64;
+
+/// Packed weights.
+#[derive(Debug)]
+pub struct Packed {
+    places: usize,
+    blocks: Vec<Block>,
+    weights: AlignedF64,
+}
+
+impl Packed {
+    /// Weights `exp(-square(from, to) / (2 variance))` over `places` places.
+    pub fn new(places: usize, square: impl Fn(usize, usize) -> f64, variance: f64) -> Self {
+        // Exponents are compared first: nearly all weights of a long line are 0.
+        let reach = -2.0 * variance * LEAST_WEIGHT.ln();
+        let weight = |from: usize, to: usize| {
+            let square = if to < places { square(from, to) } else { f64::INFINITY };
+            if square <= reach { dense::weight(square, variance) } else { 0.0 }
+        };
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut weights: Vec<f64> = Vec::new();
+        for target in (0..places).step_by(WIDTH) {
+            for from in 0..places {
+                let row: [f64; WIDTH] = std::array::from_fn(|i| weight(from, target + i));
+                if row.iter().all(|&w| w < LEAST_WEIGHT) {
+                    continue;
+                }
+                let offset = weights.len();
+                weights.extend(row.map(|w| if w < LEAST_WEIGHT { 0.0 } else { w }));
+                match blocks.last_mut() {
+                    Some(b) if b.target == target && b.last == from => b.last += 1,
+                    _ => blocks.push(Block { target, first: from, last: from + 1, offset }),
+                }
+            }
+        }
+        let mut aligned = AlignedF64::zeros(weights.len());
+        aligned.copy_from_slice(&weights);
+        Packed { places, blocks, weights: aligned }
+    }
+
+    /// Room that source and target take.
+    pub fn cells(&self) -> usize {
+        self.places.next_multiple_of(WIDTH)
+    }
+
+    /// Multiply-adds of one application.
+    pub fn multiply_adds(&self) -> u64 {
+        self.weights.len() as u64
+    }
+
+    /// Bytes of the weights.
+    pub fn bytes(&self) -> u64 {
+        8 * self.weights.len() as u64
+    }
+
+    /// `walked[to] = sum over from of source[from] weight(from, to)`.
+    pub fn apply(&self, level: CpuLevel, source: &[f64], walked: &mut [f64]) {
+        packed(level, &self.blocks, &self.weights, source, walked);
+    }
+}
