@@ -43,8 +43,9 @@ impl<B> Conveyor<B> {
 /// Runs every chunk through `source`, `pass` and `sink`.
 ///
 /// Reading and computing both happen inside `pool`, so that decompression and arithmetic share
-/// the same workers. A pass adds the CPU time of its shares by [`Recorder::share`]. Times go to the stages `read`, `compute` and `write` of `recorder`, which
-/// also learns of every finished chunk's items.
+/// the same workers. A pass adds the CPU time of its shares by [`Recorder::share`]. Times go to
+/// the stages `read`, `compute` and `write` of `recorder`, which also learns of every finished
+/// chunk's items.
 ///
 /// # Errors
 /// The first error in chunk order of progress; [`Error::Interrupted`] after a cancel.
@@ -60,6 +61,27 @@ where
     P: Pass,
     K: Sink<Buffer = P::Out>,
 {
+    run_as(["read", "compute", "write"], chunks, parties, buffers, pool, recorder)
+}
+
+/// [`run`] with other names for its three stages.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_as<S, P, K>(
+    stages: [&'static str; 3],
+    chunks: impl Iterator<Item = Chunk> + Send,
+    parties: (&mut S, &P, &mut K),
+    buffers: Buffers<P::In, P::Out>,
+    pool: &ThreadPool,
+    recorder: &Recorder,
+) -> Result<()>
+where
+    S: Source<Buffer = P::In>,
+    P: Pass,
+    K: Sink<Buffer = P::Out>,
+{
+    let [reading, computing, writing] = stages;
     let (source, pass, sink) = parties;
     let (input, output) = (Conveyor::new(buffers.input), Conveyor::new(buffers.output));
     std::thread::scope(|scope| {
@@ -75,8 +97,8 @@ where
                 if recorder.is_cancelled() {
                     return Err(Error::Interrupted);
                 }
-                recorder.time("read", || {
-                    pool.install(|| recorder.share("read", || source.read(&chunk, &mut buffer)))
+                recorder.time(reading, || {
+                    pool.install(|| recorder.share(reading, || source.read(&chunk, &mut buffer)))
                 })?;
                 if to_pass.send((chunk, buffer)).is_err() {
                     break;
@@ -86,7 +108,7 @@ where
         });
         let writer = scope.spawn(move || -> Result<()> {
             for (chunk, buffer) in from_pass {
-                recorder.time("write", || sink.write(&chunk, &buffer))?;
+                recorder.time(writing, || sink.write(&chunk, &buffer))?;
                 recorder.advance(chunk.len());
                 let _ = output_back.send(buffer);
             }
@@ -95,7 +117,7 @@ where
         let computed = (|| -> Result<()> {
             for (chunk, mut buffer) in from_source {
                 let Ok(mut out) = output_empty.recv() else { break };
-                recorder.time("compute", || pool.install(|| pass.process(&chunk, &mut buffer, &mut out)))?;
+                recorder.time(computing, || pool.install(|| pass.process(&chunk, &mut buffer, &mut out)))?;
                 let _ = input_back.send(buffer);
                 if to_sink.send((chunk, out)).is_err() {
                     break;

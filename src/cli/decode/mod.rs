@@ -108,7 +108,7 @@ pub struct DecodeArgs {
     movement_var: f64,
 
     /// Probabilities of going from state to state per time bin: rows by ;, such as
-    /// "0.98 0.02; 0.02 0.98" [default: the model's]
+    /// "0.98 0.02; 0.02 0.98", or the diagonal alone [default: the model's]
     #[arg(long, value_name = "MATRIX", value_parser = matrix, help_heading = "Model")]
     discrete_transition: Option<Matrix>,
 

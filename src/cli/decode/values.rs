@@ -82,7 +82,7 @@ pub fn probabilities(text: &str) -> Result<Listed<f64>> {
     list(text, one).map(Listed)
 }
 
-/// Rows by semicolons, numbers by blanks or commas.
+/// Rows by semicolons, numbers by blanks or commas; a single row is the diagonal.
 pub fn matrix(text: &str) -> Result<Matrix> {
     let rows = text.trim().trim_end_matches(';').split(';');
     let rows = rows.map(|row| {
@@ -90,15 +90,13 @@ pub fn matrix(text: &str) -> Result<Matrix> {
         words.map(|word| probabilities(word).map(|Listed(values)| values)).collect::<Result<Vec<_>>>()
     });
     let rows: Vec<Vec<f64>> = rows.map(|row| row.map(|r| r.concat())).collect::<Result<_>>()?;
-    match rows.iter().position(|row| row.len() != rows.len()) {
-        Some(at) => Err(Error::usage(format!(
-            "row {} has {} numbers and there are {} rows; expected a square matrix such as \"0.98 0.02; 0.02 0.98\"",
-            at + 1,
-            rows[at].len(),
-            rows.len()
-        ))),
-        None => Ok(Matrix(rows)),
+    let square = |row: &Vec<f64>| row.len() == rows.len();
+    if rows.iter().all(square) || (rows.len() == 1 && !rows[0].is_empty()) {
+        return Ok(Matrix(rows));
     }
+    Err(Error::usage(format!(
+        "'{text}': expected a square matrix such as \"0.98 0.02; 0.02 0.98\", or its diagonal \"0.98 0.98\""
+    )))
 }
 
 fn pair(part: &str) -> Result<(f64, f64)> {
@@ -202,7 +200,8 @@ mod tests {
     fn a_transition_matrix_is_square() {
         assert_eq!(matrix("0.98 0.02; 0.02 0.98").unwrap().0, [vec![0.98, 0.02], vec![0.02, 0.98]]);
         assert_eq!(matrix("1").unwrap().0, [vec![1.0]]);
-        for bad in ["", "1 0", "1 0; 0", "2 0; 0 1", "a"] {
+        assert_eq!(matrix("0.98, 0.98").unwrap().0, [vec![0.98, 0.98]]);
+        for bad in ["", "1 0; 0", "2 0; 0 1", "a", "1 0; 0 1; 0 0"] {
             assert!(matrix(bad).is_err(), "{bad}");
         }
     }

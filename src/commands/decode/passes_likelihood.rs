@@ -4,10 +4,13 @@
 //! electrode's spikes at a time in lanes; then every row adds those of its spikes, electrode after
 //! electrode in time order, in double precision. So neither chunks nor threads show in the sums.
 
+use super::store::Stored;
 use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
+use crate::kernels::hmm::LogLikelihood;
 use crate::kernels::marks::{Intensity, Scratch};
+use crate::kernels::simd::Element;
 use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
 use rayon::prelude::*;
@@ -18,6 +21,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const BLOCK: usize = 64;
 /// Rows that one worker adds up at a time.
 const ROWS_OF_A_SHARE: usize = 64;
+
+/// Stage of the report.
+pub const STAGE: &str = "likelihood";
+
+/// Element type of log likelihoods: f32 or f64.
+pub trait Value: Real + Element + LogLikelihood + Stored {}
+impl<T: Real + Element + LogLikelihood + Stored> Value for T {}
 
 /// What a spike adds to its row.
 pub enum Adds<'a> {
@@ -63,6 +73,8 @@ pub struct Likelihood<'a> {
     pub missing: &'a [bool],
     /// Subtracted from rows, if any.
     pub penalty: Option<Penalty<'a>>,
+    /// Columns behind those of the bins, each `[row]`: local, no-spike.
+    pub extras: Vec<&'a [f64]>,
     /// Instruction set.
     pub level: CpuLevel,
     /// Told who works.
@@ -75,13 +87,13 @@ pub struct Likelihood<'a> {
 pub struct LikelihoodRows<T> {
     /// `[row]`: the greatest value of each row, 0 where none is finite.
     pub offset: Vec<f64>,
-    /// `[row, bin]`: log likelihood minus the row's offset.
+    /// `[row, column]`: log likelihood minus the row's offset; columns are bins, then extras.
     pub values: Vec<T>,
     /// `[spike, bin]`, the trains one after another.
     spikes: Vec<T>,
 }
 
-impl<T: Real> LikelihoodRows<T> {
+impl<T: Value> LikelihoodRows<T> {
     /// Room for nothing yet.
     pub fn empty() -> Self {
         LikelihoodRows { offset: Vec::new(), values: Vec::new(), spikes: Vec::new() }
@@ -101,6 +113,11 @@ impl Likelihood<'_> {
         self.ground.len()
     }
 
+    /// Values of a row.
+    pub fn columns(&self) -> usize {
+        self.bins() + self.extras.len()
+    }
+
     /// Most spikes that need an intensity of their own in any `rows` rows that begin at a multiple
     /// of `rows`.
     pub fn most_spikes(&self, total_rows: usize, rows: usize) -> usize {
@@ -113,7 +130,7 @@ impl Likelihood<'_> {
         self.trains.iter().filter(|train| matches!(train.adds, Adds::Marks { .. }))
     }
 
-    fn intensities<T: Real>(&self, ranges: &[Range<usize>], out: &mut [T]) -> Result<()> {
+    fn intensities<T: Value>(&self, ranges: &[Range<usize>], out: &mut [T]) -> Result<()> {
         let mut shares = Vec::new();
         let mut rest = out;
         for (train, range) in ranges.iter().enumerate() {
@@ -132,25 +149,29 @@ impl Likelihood<'_> {
                 return Err(Error::Interrupted);
             }
             self.recorder.worked_here();
-            self.recorder.share("compute", || self.block(share, scratch));
+            self.recorder.share(STAGE, || self.block(share, scratch));
             Ok(())
         })
     }
 
-    fn block<T: Real>(&self, share: Share<'_, T>, scratch: &mut Scratch) {
+    fn block<T: Value>(&self, share: Share<'_, T>, scratch: &mut Scratch) {
         if let Adds::Marks { intensity, marks, width } = &self.trains[share.train].adds {
             let marks = &marks[share.spikes.start * width..share.spikes.end * width];
             let floored = intensity.log_intensity(self.level, marks, share.out, scratch);
-            self.floored[share.train].fetch_add(floored as u64, Ordering::Relaxed);
+            self.floored[share.train].fetch_add(floored.spikes as u64, Ordering::Relaxed);
         }
     }
 
     /// Adds up one row; `sum` holds its values afterwards. `next` is the first spike of each train
     /// that lies in no earlier row; it moves on.
-    fn row<T: Real>(&self, row: u64, computed: &Computed<'_, T>, next: &mut [usize], sum: &mut [f64]) {
+    fn row<T: Value>(&self, row: u64, computed: &Computed<'_, T>, next: &mut [usize], sum: &mut [f64]) {
         let missing = self.missing.get(row as usize).copied().unwrap_or(false);
+        let (sum, extras) = sum.split_at_mut(self.bins());
         for (value, ground) in sum.iter_mut().zip(self.ground) {
             *value = if missing { 0.0 } else { -ground };
+        }
+        for (value, extra) in extras.iter_mut().zip(&self.extras) {
+            *value = if missing { 0.0 } else { extra.get(row as usize).copied().unwrap_or(0.0) };
         }
         for ((train, &(base, first)), next) in self.trains.iter().zip(computed.bases).zip(next) {
             while train.rows.get(*next).is_some_and(|&r| u64::from(r) == row) {
@@ -179,7 +200,7 @@ struct Computed<'a, T> {
     bases: &'a [(usize, usize)],
 }
 
-fn add<T: Real>(sum: &mut [f64], more: &[T]) {
+fn add<T: Value>(sum: &mut [f64], more: &[T]) {
     for (value, &m) in sum.iter_mut().zip(more) {
         *value += m.widen();
     }
@@ -193,13 +214,13 @@ pub struct LikelihoodPass<'a, T> {
     pub element: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T: Real> Pass for LikelihoodPass<'_, T> {
+impl<T: Value> Pass for LikelihoodPass<'_, T> {
     type In = ();
     type Out = LikelihoodRows<T>;
 
     fn process(&self, chunk: &Chunk, _: &mut (), output: &mut LikelihoodRows<T>) -> Result<()> {
         let all = self.likelihood;
-        let (bins, rows) = (all.bins(), chunk.len() as usize);
+        let (bins, columns, rows) = (all.bins(), all.columns(), chunk.len() as usize);
         let ranges: Vec<Range<usize>> = all.trains.iter().map(|t| t.within(chunk.start, chunk.end)).collect();
         let mut bases = Vec::with_capacity(ranges.len());
         let mut count = 0;
@@ -210,19 +231,19 @@ impl<T: Real> Pass for LikelihoodPass<'_, T> {
             }
         }
         output.spikes.resize(count * bins, T::default());
-        output.values.resize(rows * bins, T::default());
+        output.values.resize(rows * columns, T::default());
         output.offset.resize(rows, 0.0);
         all.intensities(&ranges, &mut output.spikes)?;
         let computed = Computed { spikes: &output.spikes, bases: &bases };
-        let parts = output.values.par_chunks_mut(bins.max(1) * ROWS_OF_A_SHARE);
+        let parts = output.values.par_chunks_mut(columns.max(1) * ROWS_OF_A_SHARE);
         let offsets = output.offset.par_chunks_mut(ROWS_OF_A_SHARE);
         parts.zip(offsets).enumerate().for_each_init(
-            || vec![0.0; bins],
+            || vec![0.0; columns],
             |sum, (part, (values, offsets))| {
                 let first = chunk.start + (part * ROWS_OF_A_SHARE) as u64;
                 let mut next: Vec<usize> = all.trains.iter().map(|t| t.within(first, first).start).collect();
-                all.recorder.share("compute", || {
-                    for (at, (values, offset)) in values.chunks_mut(bins).zip(offsets).enumerate() {
+                all.recorder.share(STAGE, || {
+                    for (at, (values, offset)) in values.chunks_mut(columns).zip(offsets).enumerate() {
                         all.row(first + at as u64, &computed, &mut next, sum);
                         *offset = greatest(sum);
                         for (value, s) in values.iter_mut().zip(sum.iter()) {

@@ -1,12 +1,36 @@
 //! Rows of all time bins that a later walk needs again, in memory where they fit, else in a scratch
 //! file beside the output.
 
-use crate::array::{ByteOrder, Dtype, Real};
 use crate::error::{Error, Result};
 use crate::io::scratch::ScratchFile;
 use std::path::Path;
 
-/// `[row, column]`, rows of equal length; written once, read in any order.
+/// A value that can wait on disk.
+pub trait Stored: Copy + Default + Send + Sync {
+    /// Appends the values as little-endian bytes.
+    fn push(values: &[Self], bytes: &mut Vec<u8>);
+    /// Reads them back.
+    fn read(bytes: &[u8], values: &mut [Self]);
+}
+
+macro_rules! stored {
+    ($($kind:ty),*) => {$(
+        impl Stored for $kind {
+            fn push(values: &[Self], bytes: &mut Vec<u8>) {
+                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            }
+            fn read(bytes: &[u8], values: &mut [Self]) {
+                let cells = bytes.as_chunks::<{ size_of::<$kind>() }>().0;
+                for (value, cell) in values.iter_mut().zip(cells) {
+                    *value = <$kind>::from_le_bytes(*cell);
+                }
+            }
+        }
+    )*};
+}
+stored!(f32, f64, u32);
+
+/// `[row, column]`, rows of equal length, written and read in any order.
 #[derive(Debug)]
 pub struct RowStore<T> {
     columns: usize,
@@ -19,38 +43,37 @@ enum Place<T> {
     File { file: ScratchFile, bytes: Vec<u8> },
 }
 
-impl<T: Real> RowStore<T> {
-    /// Room for `rows` rows of `columns` values in memory.
-    pub fn in_memory(rows: usize, columns: usize) -> Self {
-        RowStore { columns, place: Place::Memory(Vec::with_capacity(rows * columns)) }
-    }
-
-    /// The same on disk, in the folder of `output`.
+impl<T: Stored> RowStore<T> {
+    /// Room for `rows` rows of `columns` values: in memory, or on disk in the folder of `output`.
     ///
     /// # Errors
     /// The folder may not be written.
-    pub fn on_disk(columns: usize, output: &Path) -> Result<Self> {
-        Ok(RowStore {
-            columns,
-            place: Place::File { file: ScratchFile::beside(output)?, bytes: Vec::new() },
-        })
+    pub fn new((rows, columns): (usize, usize), held: bool, output: &Path) -> Result<Self> {
+        let place = match held {
+            true => Place::Memory(vec![T::default(); rows * columns]),
+            false => Place::File { file: ScratchFile::beside(output)?, bytes: Vec::new() },
+        };
+        Ok(RowStore { columns, place })
     }
 
-    /// Appends rows that begin at row `first`; rows come in order.
+    /// Keeps rows that begin at row `first`.
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn append(&mut self, first: usize, rows: &[T]) -> Result<()> {
+    pub fn write(&mut self, first: usize, rows: &[T]) -> Result<()> {
+        let start = first * self.columns;
         match &mut self.place {
-            Place::Memory(all) => {
-                debug_assert_eq!(all.len(), first * self.columns);
-                all.extend_from_slice(rows);
-                Ok(())
-            }
+            Place::Memory(all) => match all.get_mut(start..start + rows.len()) {
+                Some(place) => {
+                    place.copy_from_slice(rows);
+                    Ok(())
+                }
+                None => Err(never_kept(first)),
+            },
             Place::File { file, bytes } => {
                 bytes.clear();
-                T::push_le(rows, bytes);
-                file.write_at((first * self.columns * size_of::<T>()) as u64, bytes)
+                T::push(rows, bytes);
+                file.write_at((start * size_of::<T>()) as u64, bytes)
             }
         }
     }
@@ -69,18 +92,21 @@ impl<T: Real> RowStore<T> {
         match &self.place {
             Place::Memory(all) => match all.get(start..start + length) {
                 Some(rows) => look(rows),
-                None => Err(Error::Failed(format!("internal error: rows from {first} on were never kept"))),
+                None => Err(never_kept(first)),
             },
             Place::File { file, .. } => {
                 scratch.bytes.resize(length * size_of::<T>(), 0);
                 scratch.values.resize(length, T::default());
                 file.read_at((start * size_of::<T>()) as u64, &mut scratch.bytes)?;
-                let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
-                T::from_stored(&scratch.bytes, dtype, ByteOrder::Little, &mut scratch.values);
+                T::read(&scratch.bytes, &mut scratch.values);
                 look(&scratch.values)
             }
         }
     }
+}
+
+fn never_kept(first: usize) -> Error {
+    Error::Failed(format!("internal error: there is no room for rows from {first} on"))
 }
 
 /// Where rows from disk are put; one for each reader.
@@ -98,11 +124,10 @@ mod tests {
     fn rows_come_back_the_same_from_memory_and_disk() {
         let folder = tempfile::tempdir().unwrap();
         let rows: Vec<f32> = (0..35).map(|i| i as f32 - 3.5).collect();
-        let memory = RowStore::in_memory(7, 5);
-        let disk = RowStore::on_disk(5, &folder.path().join("out.nc")).unwrap();
-        for mut store in [memory, disk] {
-            store.append(0, &rows[..15]).unwrap();
-            store.append(3, &rows[15..]).unwrap();
+        for held in [true, false] {
+            let mut store = RowStore::new((7, 5), held, &folder.path().join("out.nc")).unwrap();
+            store.write(3, &rows[15..]).unwrap();
+            store.write(0, &rows[..15]).unwrap();
             let mut scratch = Scratch::default();
             for (first, count) in [(6, 1), (2, 3), (0, 7)] {
                 let found = store.with_rows((first, count), &mut scratch, |r| Ok(r.to_vec())).unwrap();

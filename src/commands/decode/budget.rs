@@ -1,0 +1,190 @@
+//! From the memory limit to chunks of rows, blocks of the smoother, and where the likelihood waits.
+
+use super::options::{Precision, Save};
+use super::prepare::{Decoding, Prepared};
+use super::results::{ResultFile, ResultLayout};
+use crate::commands::Context;
+use crate::error::{Error, Result};
+
+/// Larger chunks than this gain nothing.
+const ENOUGH_BYTES: u64 = 48 << 20;
+/// Chunks in flight between likelihood and filter.
+pub const IN_FLIGHT: usize = 2;
+/// Smallest chunk and block.
+const FEWEST_ROWS: usize = 16;
+/// Working memory of a thread that computes intensities, until the kernels are asked: blocks of
+/// spikes, cells and bins.
+const SCRATCH_BYTES: u64 = 2 << 20;
+
+/// How a run is cut.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cuts {
+    /// Rows of a chunk of the likelihood.
+    pub chunk_rows: usize,
+    /// Rows of a block of the smoother.
+    pub checkpoint_rows: usize,
+    /// The likelihood waits for the smoother in memory.
+    pub held: bool,
+    /// Predicted most memory, bytes.
+    pub memory_bytes: u64,
+    /// Size of the output, bytes.
+    pub output_bytes: u64,
+    /// Floating point operations.
+    pub flop: f64,
+}
+
+/// What a run needs.
+pub struct Budget<'a> {
+    prepared: &'a Prepared,
+    threads: u64,
+    limit: u64,
+}
+
+impl<'a> Budget<'a> {
+    /// Of `prepared` on the machine of `context`.
+    pub fn of(prepared: &'a Prepared, context: &Context) -> Self {
+        Budget { prepared, threads: context.threads as u64, limit: context.memory }
+    }
+
+    /// Recording and models, bytes.
+    fn fixed(&self) -> u64 {
+        let model = &self.prepared.model;
+        let trains: usize = model.trains.iter().map(|t| t.marks.len() + t.positions.len() + t.field.len()).sum();
+        let bins = model.bins() * (4 + 2 * model.trains.len()) + model.samples.len();
+        let tables: usize = self.prepared.intensities.iter().map(|i| i.bytes()).sum();
+        self.prepared.session.bytes() + 8 * (trains + bins) as u64 + tables as u64
+    }
+
+    /// Cuts the run so that it fits.
+    ///
+    /// # Errors
+    /// The smallest chunks do not fit; the error tells the least memory that works.
+    pub fn cut(&self) -> Result<Cuts> {
+        match &self.prepared.decoding {
+            None => self.fit_only(),
+            Some(decoding) => self.decode(decoding),
+        }
+    }
+
+    fn fit_only(&self) -> Result<Cuts> {
+        let fixed = self.fixed();
+        if fixed > self.limit {
+            let what = "positions and spikes".into();
+            return Err(Error::Memory { limit: self.limit, least: fixed, what });
+        }
+        Ok(Cuts { memory_bytes: fixed, output_bytes: fixed / 2, ..Cuts::default() })
+    }
+
+    fn decode(&self, decoding: &Decoding) -> Result<Cuts> {
+        let rows = decoding.time.len();
+        let shape = Shape::of(self.prepared, decoding);
+        let states = decoding.result_states();
+        let layout = self.prepared.layout(decoding, &states);
+        let compress = self.prepared.options.compress;
+        let writing = ResultFile::working_bytes(&layout, compress, self.threads as usize);
+        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * SCRATCH_BYTES + writing;
+        // Whole chunks of a compressed file must arrive at once.
+        let least_block = if compress.is_some() { rows.min(4096) } else { rows.min(FEWEST_ROWS) };
+        let wished_block = match compress {
+            Some(_) => least_block,
+            None => ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows),
+        };
+        let checkpoints = |block: usize| (rows.div_ceil(block) * shape.columns * 8) as u64;
+        let need = |chunk: usize, block: usize| {
+            fixed + checkpoints(block) + shape.chunk(chunk).max(shape.block(block))
+        };
+        let least = need(least_block, least_block.max(wished_block.min(rows)));
+        if least > self.limit {
+            let what = "rows of the likelihood, with the recording and its model in memory".into();
+            return Err(Error::Memory { limit: self.limit, least, what });
+        }
+        let store = rows as u64 * shape.stored_row;
+        let held = least + store <= self.limit;
+        let room = self.limit - if held { store } else { 0 };
+        let mut chunk = shape.wished_chunk(rows).max(least_block);
+        if compress.is_some() {
+            chunk = chunk.next_multiple_of(least_block);
+        }
+        while chunk > least_block && need(chunk, wished_block) > room {
+            chunk = (chunk / 2 / least_block * least_block).max(least_block);
+        }
+        Ok(Cuts {
+            chunk_rows: self.prepared.options.chunk_rows.unwrap_or(chunk),
+            checkpoint_rows: wished_block,
+            held,
+            memory_bytes: need(chunk, wished_block) + if held { store } else { 0 },
+            output_bytes: output_bytes(&layout, &self.prepared.options.save),
+            flop: self.flop(decoding),
+        })
+    }
+
+    fn flop(&self, decoding: &Decoding) -> f64 {
+        let pairs = self.prepared.intensities.iter().zip(&decoding.spikes);
+        let likelihood: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
+        // Forwards, again from the checkpoints, backwards.
+        let steps = 3.0 * 2.0 * decoding.chain.transition().multiply_adds() as f64 * decoding.time.len() as f64;
+        likelihood + steps
+    }
+}
+
+/// Bytes per row of everything that grows with rows.
+struct Shape {
+    columns: usize,
+    /// One row in the store.
+    stored_row: u64,
+    /// Held for every row whatever happens: times, offsets, row numbers of spikes, estimates.
+    per_row: u64,
+    /// One row of a chunk on its way, its spikes included.
+    chunk_row: u64,
+    /// One row of a block of the smoother.
+    block_row: u64,
+}
+
+impl Shape {
+    fn of(prepared: &Prepared, decoding: &Decoding) -> Self {
+        let element = if prepared.options.precision == Precision::F32 { 4 } else { 8 };
+        let (rows, bins) = (decoding.time.len() as u64, prepared.model.bins() as u64);
+        let columns = decoding.chain.states().columns();
+        let width = decoding.chain.row_width() as u64;
+        let spikes: u64 = decoding.spikes.iter().map(|d| d.rows.len() as u64).sum();
+        let viterbi = prepared.options.save.contains(&Save::Viterbi);
+        let saved = prepared.options.save.iter();
+        let saved = saved.filter(|s| matches!(s, Save::Filter | Save::Predictive | Save::Loglik)).count() as u64;
+        // A chunk may hold twice the mean number of spikes.
+        let marks = if prepared.intensities.is_empty() { 0 } else { 2 * spikes.div_ceil(rows) * bins * element };
+        Shape {
+            columns,
+            stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
+            per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
+            chunk_row: width * element + marks + saved * columns as u64 * 8,
+            block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
+        }
+    }
+
+    fn chunk(&self, rows: usize) -> u64 {
+        rows as u64 * self.chunk_row * (IN_FLIGHT as u64 + 1)
+    }
+
+    fn block(&self, rows: usize) -> u64 {
+        rows as u64 * self.block_row
+    }
+
+    fn wished_chunk(&self, rows: usize) -> usize {
+        ((ENOUGH_BYTES / self.chunk_row.max(1)) as usize).clamp(1, rows)
+    }
+}
+
+/// Size of the result file, about.
+fn output_bytes(layout: &ResultLayout, save: &[Save]) -> u64 {
+    let wide = 4 * layout.state_bins().count() as u64;
+    let per_row: u64 = save
+        .iter()
+        .map(|one| match one {
+            Save::Filter | Save::Predictive | Save::Loglik => wide,
+            Save::Map | Save::Mean | Save::Hpd => 16,
+            Save::Viterbi => 8,
+        })
+        .sum();
+    layout.time.len() as u64 * (8 + wide + per_row)
+}
+

@@ -1,0 +1,152 @@
+//! From the recording to the encoding model and the mark models of its electrodes.
+
+use super::encoding::{EncodingData, EncodingModel, EncodingTrain, RateUnits, Settings};
+use super::grid::{GridOptions, InteriorMask, PlaceGrid};
+use super::mask;
+use super::model_file;
+use super::options::{Algorithm, Interior, Likelihood, Options};
+use super::selection::{self, Interval};
+use super::session::Session;
+use super::track::TrackGraph;
+use crate::backend::CpuLevel;
+use crate::error::{Error, Result};
+use crate::kernels::marks::{self, Accuracy, Bandwidths, EncodingSpikes, Intensity, PlaceBins};
+use rayon::prelude::*;
+
+/// Defaults of the peer's model classes.
+const POSITION_STD: f64 = 6.0;
+const WAVEFORM_STD: f64 = 24.0;
+const BIN_SIZE: f64 = 2.0;
+
+/// Fits the model to `session`, or loads the one that was asked for.
+///
+/// # Errors
+/// Data, files or flags that do not fit.
+pub fn model(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
+    let Some(path) = &options.encoding_model else { return fit(options, session, level) };
+    let model = model_file::load(path)?;
+    model_file::check_flags(&model, options, path)?;
+    check_trains(&model, session, &path.display().to_string())?;
+    Ok(model)
+}
+
+/// The recording must have the electrodes or units that the model was fitted to.
+fn check_trains(model: &EncodingModel, session: &Session, place: &str) -> Result<()> {
+    let advice = "decode the recording that it was fitted to, or fit another";
+    if model.trains.len() != session.trains.len() {
+        let (found, expected) = (model.trains.len(), session.trains.len());
+        let found = format!("a model of {found} electrodes or units");
+        return Err(Error::data(place, found, format!("{expected} as in {}", session.place), advice));
+    }
+    for (mine, train) in model.trains.iter().zip(&session.trains) {
+        if mine.width != train.width {
+            let found = format!("{} of {} features", train.label, mine.width);
+            let expected = format!("{} as in {}", train.width, session.place);
+            return Err(Error::data(place, found, expected, advice));
+        }
+    }
+    Ok(())
+}
+
+fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
+    let intervals = options.encode.as_ref().map(|list| {
+        list.iter().map(|&(start, stop)| Interval { start, stop }).collect::<Vec<_>>()
+    });
+    let positions = &session.positions;
+    let samples = selection::encoding_samples(positions, intervals.as_deref(), &session.place)?;
+    let (grid, track) = environment(options, session)?;
+    let trains = session.trains.iter().map(|train| {
+        let ranges = samples.spikes(&train.times);
+        let marks = ranges.iter().flat_map(|r| &train.marks[r.start * train.width..r.end * train.width]);
+        EncodingTrain {
+            name: train.name.clone(),
+            width: train.width,
+            marks: marks.copied().collect(),
+            positions: samples.positions_at(&train.times, &ranges),
+            weights: Vec::new(),
+        }
+    });
+    let trains = trains.collect();
+    let sample_period = selection::median_step(&positions.time);
+    let settings = Settings {
+        kind: options.likelihood,
+        position_std: options.position_std.clone().unwrap_or(vec![POSITION_STD]),
+        waveform_std: options.waveform_std.clone().unwrap_or(vec![WAVEFORM_STD]),
+        rate_units: match options.rate_seconds {
+            true => RateUnits::Seconds { sample_period },
+            false => RateUnits::Samples,
+        },
+    };
+    let data = EncodingData { samples: samples.data, axes: samples.axes, weights: Vec::new(), trains };
+    EncodingModel::fit(level, data, (grid, track), &settings)
+}
+
+/// The place grid, over all positions of the recording, and the track graph.
+fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Option<TrackGraph>)> {
+    let bin_size = options.bin_size.clone().unwrap_or(vec![BIN_SIZE]);
+    if let Some(path) = &options.track_graph {
+        if options.interior != Interior::Visited {
+            return Err(Error::usage("--interior goes without --track-graph: all bins of a track are interior"));
+        }
+        let [size] = bin_size[..] else {
+            return Err(Error::usage("--bin-size: one value, for --track-graph makes positions linear"));
+        };
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+        let track = TrackGraph::from_json(&text, &place)?;
+        let grid = track.grid(size)?;
+        return Ok((grid, Some(track)));
+    }
+    let mask = match &options.interior {
+        Interior::File(path) => Some(mask::read(path)?),
+        Interior::Visited | Interior::All => None,
+    };
+    let grid_options = GridOptions {
+        bin_size,
+        position_range: options.position_range.clone(),
+        infer_interior: options.interior != Interior::All,
+        mask: mask.map(|(shape, values, place)| InteriorMask { shape, values, place }),
+        ..GridOptions::default()
+    };
+    let positions = &session.positions;
+    Ok((PlaceGrid::from_positions(&positions.data, positions.axes, &grid_options)?, None))
+}
+
+/// The mark models of all electrodes.
+///
+/// # Errors
+/// None at present; kept as the place where an algorithm that cannot hold would be refused.
+pub fn intensities(options: &Options, model: &EncodingModel, floors: &[f64]) -> Result<Vec<Intensity>> {
+    debug_assert_eq!(options.likelihood, Likelihood::Clusterless);
+    let centers = model.grid.axis_centers();
+    let bins = PlaceBins {
+        axes: centers.iter().map(Vec::as_slice).collect(),
+        interior: &model.grid.interior_bins,
+    };
+    let accuracy = match options.algorithm {
+        Algorithm::Exact => Accuracy::EXACT,
+        Algorithm::Direct => Accuracy::Direct,
+        Algorithm::Approx(tol) => Accuracy::Guaranteed(tol),
+        Algorithm::Observed(tol) => Accuracy::Guaranteed(tol),
+    };
+    let precision = match options.precision {
+        super::options::Precision::F32 => marks::Precision::F32,
+        super::options::Precision::F64 => marks::Precision::F64,
+    };
+    let one = |train: usize| {
+        let encoded = &model.trains[train];
+        let spikes = EncodingSpikes {
+            marks: &encoded.marks,
+            width: encoded.width,
+            positions: &encoded.positions,
+            axes: model.axes(),
+        };
+        let mark = model.mark_std(train);
+        let bandwidths = Bandwidths { mark: &mark, position: &model.position_std };
+        let log_scale = model.log_scale(train);
+        let scale = (&log_scale[..], floors[train]);
+        let choice = marks::choose(&spikes, &bins, &bandwidths, scale, (accuracy, precision));
+        Intensity::new(&spikes, &bins, &bandwidths, choice, scale)
+    };
+    Ok((0..model.trains.len()).into_par_iter().map(one).collect())
+}

@@ -1,0 +1,162 @@
+//! The filter over rows of log likelihood as they come, in order (spec decode 5.1).
+//!
+//! Every row is kept for the smoother, and the prediction at the start of each block of rows as a
+//! checkpoint to filter that block again from.
+
+use super::passes_likelihood::{LikelihoodRows, Value};
+use super::results::{ResultFile, Variable};
+use super::store::RowStore;
+use crate::error::Result;
+use crate::kernels::hmm::{Chain, Filter, Likelihood, Outcome};
+use crate::pipeline::{Chunk, Sink};
+
+/// What the forward walk leaves for the backward one.
+pub struct Forward<T> {
+    /// Log likelihood `[row, column]` minus the row's offset.
+    pub rows: RowStore<T>,
+    /// Offset of each row.
+    pub offsets: Vec<f64>,
+    /// Prediction at the first row of every block, `[block, column]`.
+    pub checkpoints: Vec<f64>,
+    /// Rows of a block.
+    pub block: usize,
+    /// Rows at which the chain had to start anew.
+    pub restarts: Vec<usize>,
+    /// Log evidence of all rows.
+    pub log_likelihood: f64,
+}
+
+impl<T> Forward<T> {
+    /// What the filter said of `row`.
+    pub fn outcome(&self, row: usize) -> Outcome {
+        match self.restarts.binary_search(&row) {
+            Ok(_) => Outcome::Restarted,
+            Err(_) => Outcome::Went,
+        }
+    }
+}
+
+/// What of the forward walk is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Written {
+    /// Causal posterior.
+    pub filter: bool,
+    /// One-step prediction.
+    pub predictive: bool,
+    /// Log likelihood.
+    pub loglik: bool,
+}
+
+/// The filter as the end of the likelihood's pipeline.
+pub struct Filtering<'a, T> {
+    chain: &'a Chain,
+    filter: Filter<'a>,
+    forward: Forward<T>,
+    written: Written,
+    results: &'a mut ResultFile,
+    filtered: Vec<f64>,
+    /// Rows of the chunk at hand, `[row, column]`: filtered, predicted, log likelihood.
+    out: [Vec<f64>; 3],
+}
+
+impl<'a, T: Value> Filtering<'a, T> {
+    /// Before the first row; checkpoints every `block` rows.
+    pub fn new(
+        chain: &'a Chain,
+        rows: RowStore<T>,
+        block: usize,
+        (written, results): (Written, &'a mut ResultFile),
+    ) -> Self {
+        let forward = Forward {
+            rows,
+            offsets: Vec::new(),
+            checkpoints: Vec::new(),
+            block,
+            restarts: Vec::new(),
+            log_likelihood: 0.0,
+        };
+        let filtered = vec![0.0; chain.states().columns()];
+        Filtering { chain, filter: Filter::new(chain), forward, written, results, filtered, out: Default::default() }
+    }
+
+    /// After the last row.
+    pub fn finish(self) -> Forward<T> {
+        let log_likelihood = self.filter.state().log_likelihood;
+        Forward { log_likelihood, ..self.forward }
+    }
+
+    fn row(&mut self, row: usize, values: &[T], offset: f64) {
+        if row.is_multiple_of(self.forward.block) {
+            self.forward.checkpoints.extend_from_slice(self.filter.predicted());
+        }
+        if self.written.predictive {
+            self.out[1].extend_from_slice(self.filter.predicted());
+        }
+        if self.filter.step(values, offset, &mut self.filtered) == Outcome::Restarted {
+            self.forward.restarts.push(row);
+        }
+        if self.written.filter {
+            self.out[0].extend_from_slice(&self.filtered);
+        }
+        if self.written.loglik {
+            spread(self.chain, values, offset, &mut self.out[2]);
+        }
+        self.forward.offsets.push(offset);
+    }
+
+    /// Writes what was collected of rows from `first` on.
+    fn flush(&mut self, first: usize) -> Result<()> {
+        let kinds = [
+            (Variable::CausalPosterior, Some(Variable::CausalStateProbabilities)),
+            (Variable::PredictivePosterior, Some(Variable::PredictiveStateProbabilities)),
+            (Variable::LogLikelihood, None),
+        ];
+        for ((variable, sums), rows) in kinds.into_iter().zip(&mut self.out) {
+            if rows.is_empty() {
+                continue;
+            }
+            self.results.write_rows(variable, first, rows)?;
+            if let Some(sums) = sums {
+                self.results.write_rows(sums, first, &state_sums(self.chain, rows))?;
+            }
+            rows.clear();
+        }
+        Ok(())
+    }
+}
+
+impl<T: Value> Sink for Filtering<'_, T> {
+    type Buffer = LikelihoodRows<T>;
+
+    fn write(&mut self, chunk: &Chunk, buffer: &LikelihoodRows<T>) -> Result<()> {
+        let first = chunk.start as usize;
+        self.forward.rows.write(first, &buffer.values)?;
+        let width = self.chain.row_width();
+        for (at, (row, &offset)) in buffer.values.chunks_exact(width).zip(&buffer.offset).enumerate() {
+            self.row(first + at, row, offset);
+        }
+        self.flush(first)
+    }
+}
+
+/// Probabilities of the states of each row, `[row, state]`.
+pub fn state_sums(chain: &Chain, rows: &[f64]) -> Vec<f64> {
+    let (columns, states) = (chain.states().columns(), chain.states().states());
+    let mut sums = vec![0.0; rows.len() / columns * states];
+    for (row, sums) in rows.chunks_exact(columns).zip(sums.chunks_exact_mut(states)) {
+        chain.state_probabilities(row, sums);
+    }
+    sums
+}
+
+/// Log likelihood of every column of every state, appended to `out`.
+fn spread<T: Value>(chain: &Chain, row: &[T], offset: f64, out: &mut Vec<f64>) {
+    for state in 0..chain.states().states() {
+        out.extend(row[chain.source(state)].iter().map(|value| value.widen() + offset));
+    }
+}
+
+/// Width of the extra columns that states take behind the bins, in the order of a row.
+pub fn extras(chain: &Chain) -> impl Iterator<Item = Likelihood> + '_ {
+    [Likelihood::Local, Likelihood::NoSpike].into_iter().filter(|&which| chain.takes(which))
+}

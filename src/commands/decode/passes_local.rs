@@ -1,0 +1,168 @@
+//! Columns that depend on where the animal is, and what its position takes from other states:
+//! local and no-spike likelihood, penalty (spec decode 4.1, 4.6, 5).
+
+use super::encoding::{EncodingModel, LocalModel, local_log_intensity};
+use super::grid::BinLookup;
+use super::neighbours::AnimalDistances;
+use super::prepare::{Decoding, Prepared};
+use super::selection::{DecodingSpikes, interpolate, missing_rows};
+use super::sorted::SortedLocal;
+use crate::backend::CpuLevel;
+use crate::error::{Error, Result};
+use crate::kernels::marks::{Intensity, Scratch};
+use crate::report::Recorder;
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// Stage of the report.
+pub const STAGE: &str = "local";
+
+/// Spikes computed together.
+const BLOCK: usize = 256;
+
+/// Where the animal is at decoding times, `[row, axis]`, in the model's coordinates.
+#[derive(Debug, Default)]
+pub struct Whereabouts {
+    /// Positions; NaN where they are not known.
+    pub positions: Vec<f64>,
+    /// Rows without a position.
+    pub missing: Vec<bool>,
+}
+
+impl Whereabouts {
+    /// Between all samples of the recording, whether or not they encode.
+    ///
+    /// # Errors
+    /// Positions of other axes than the model's.
+    pub fn at(prepared: &Prepared, time: &[f64]) -> Result<Self> {
+        let positions = &prepared.session.positions;
+        let raw = interpolate(&positions.time, &positions.data, positions.axes, time);
+        let missing = missing_rows(&raw, positions.axes);
+        Ok(Whereabouts { positions: prepared.model.linearise(&raw, positions.axes)?, missing })
+    }
+}
+
+/// Log likelihood of the no-spike state, one value per row: every train a Poisson process of `rate`.
+pub fn no_spike(decoding: &Decoding, rate: f64) -> Vec<f64> {
+    let expected = rate * decoding.step;
+    let mut counts = vec![0u32; decoding.time.len()];
+    for spikes in &decoding.spikes {
+        spikes.add_counts(&(0..decoding.time.len()), &mut counts);
+    }
+    let silent = -(decoding.spikes.len() as f64) * expected;
+    let of = |count: u32| if count == 0 { silent } else { f64::from(count) * expected.ln() + silent };
+    counts.into_iter().map(of).collect()
+}
+
+/// Log likelihood at the animal's own position, one value per row.
+///
+/// # Errors
+/// Positions do not fit the model; [`Error::Interrupted`] when asked to stop.
+pub fn local(
+    prepared: &Prepared,
+    decoding: &Decoding,
+    animal: &Whereabouts,
+    (level, recorder): (CpuLevel, &Recorder),
+) -> Result<Vec<f64>> {
+    let model = &prepared.model;
+    if prepared.intensities.is_empty() {
+        let rows: Vec<Vec<usize>> =
+            decoding.spikes.iter().map(|d| d.rows.iter().map(|&row| row as usize).collect()).collect();
+        let local = SortedLocal::new(level, model, decoding.time.len(), decoding.step);
+        return Ok(local.rows(&rows, 0, &animal.positions));
+    }
+    let all_spikes = model.all_spikes();
+    let points = decoding.time.len() + decoding.spikes.iter().map(|d| d.rows.len()).sum::<usize>();
+    let at = LocalModel::new(level, model, &all_spikes, points);
+    let per_bin = model.rate_units.per_bin(decoding.step);
+    let mut sums: Vec<f64> = at.rate(&animal.positions).into_iter().map(|rate| -rate * per_bin).collect();
+    for (train, spikes) in decoding.spikes.iter().enumerate() {
+        if recorder.is_cancelled() {
+            return Err(Error::Interrupted);
+        }
+        let values = at_spikes(prepared, (train, spikes), &at, level)?;
+        for (&row, value) in spikes.rows.iter().zip(values) {
+            sums[row as usize] += value;
+        }
+    }
+    Ok(sums)
+}
+
+/// Local log intensity of a train's spikes, each at the animal's position at its own time.
+fn at_spikes(
+    prepared: &Prepared,
+    (train, spikes): (usize, &DecodingSpikes),
+    at: &LocalModel,
+    level: CpuLevel,
+) -> Result<Vec<f64>> {
+    let (model, positions) = (&prepared.model, &prepared.session.positions);
+    let recorded = &prepared.session.trains[train];
+    let times = &recorded.times[spikes.spikes.clone()];
+    let raw = interpolate(&positions.time, &positions.data, positions.axes, times);
+    let places = model.linearise(&raw, positions.axes)?;
+    let marks = &recorded.marks[spikes.spikes.start * recorded.width..spikes.spikes.end * recorded.width];
+    let densities = densities(&prepared.intensities[train], (marks, recorded.width), &places, model, level);
+    let (rate, floor) = (model.trains[train].rate, prepared.floors[train]);
+    let value = |(density, occupancy): (f64, f64)| {
+        let value = local_log_intensity(rate, density, occupancy, floor);
+        // An unknown position tells as little as one far from all others.
+        if value.is_nan() { floor } else { value }
+    };
+    Ok(densities.into_iter().zip(at.occupancy(&places)).map(value).collect())
+}
+
+fn densities(
+    intensity: &Intensity,
+    (marks, width): (&[f64], usize),
+    places: &[f64],
+    model: &EncodingModel,
+    level: CpuLevel,
+) -> Vec<f64> {
+    let axes = model.axes();
+    let mut out = vec![0.0; places.len() / axes];
+    let parts = out.par_chunks_mut(BLOCK).zip(places.par_chunks(BLOCK * axes)).enumerate();
+    parts.for_each_init(Scratch::default, |scratch, (part, (out, places))| {
+        let first = part * BLOCK * width;
+        let marks = &marks[first..first + out.len() * width];
+        intensity.density_at(level, (marks, places), out, scratch);
+    });
+    out
+}
+
+/// What the animal's position takes from the non-local bins of every row.
+pub struct PositionPenalty {
+    /// The animal's interior bin in each row.
+    bins: Vec<Option<usize>>,
+    /// Added to the bins when the animal is in one.
+    added: HashMap<usize, Vec<f64>>,
+}
+
+impl PositionPenalty {
+    /// For every row; `(height, std)` in nats and length.
+    pub fn new(model: &EncodingModel, animal: &Whereabouts, penalty: (f64, f64)) -> Self {
+        let axes = model.axes();
+        let mut lookup = BinLookup::new(&model.grid);
+        let mut distances = AnimalDistances::new(&model.grid, model.track.as_ref());
+        let mut added = HashMap::new();
+        let bins = animal.positions.chunks_exact(axes).map(|position| {
+            let bin = lookup.interior_bin(position)?;
+            added.entry(bin).or_insert_with(|| {
+                let mut values = vec![0.0; model.bins()];
+                distances.penalise(position, penalty, &mut values);
+                values
+            });
+            Some(bin)
+        });
+        PositionPenalty { bins: bins.collect(), added }
+    }
+
+    /// Adds it to the bins of `row`.
+    pub fn add(&self, row: usize, values: &mut [f64]) {
+        let Some(added) = self.bins.get(row).copied().flatten().and_then(|bin| self.added.get(&bin)) else {
+            return;
+        };
+        for (value, more) in values.iter_mut().zip(added) {
+            *value += more;
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The way back: filter a block again from its checkpoint, smooth it, estimate and write
+//! (spec decode 5.2-5.4). Blocks go from the last to the first; the three overlap.
+
+use super::passes_filter::{Forward, state_sums};
+use super::passes_likelihood::Value;
+use super::results::{ResultFile, Variable};
+use super::store::{RowStore, Scratch};
+use crate::error::{Error, Result};
+use crate::kernels::hmm::estimates::{highest_density, mean_position, most_likely};
+use crate::kernels::hmm::{Chain, Filter, FilterState, Outcome, Smoother, Steps, Viterbi};
+use crate::pipeline::{Chunk, Pass, Sink, Source};
+use crate::report::Recorder;
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+/// Stages of the report.
+pub const STAGES: [&str; 3] = ["filter again", "smooth", "write"];
+
+/// Rows of one block on their way back, `[row, column]` each.
+#[derive(Debug, Default)]
+pub struct Block {
+    filtered: Vec<f64>,
+    /// What was predicted from each row for the next.
+    predicted: Vec<f64>,
+}
+
+/// Blocks of `block` rows from the last to the first.
+pub fn backwards(rows: usize, block: usize) -> impl Iterator<Item = Chunk> + Send {
+    let blocks = rows.div_ceil(block);
+    (0..blocks).rev().enumerate().map(move |(index, number)| Chunk {
+        index: index as u64,
+        plane: 0,
+        start: (number * block) as u64,
+        end: (rows.min((number + 1) * block)) as u64,
+    })
+}
+
+/// Filters blocks again.
+pub struct Again<'a, T> {
+    chain: &'a Chain,
+    forward: &'a Forward<T>,
+    scratch: Scratch<T>,
+}
+
+impl<'a, T: Value> Again<'a, T> {
+    /// From what the forward walk left.
+    pub fn new(chain: &'a Chain, forward: &'a Forward<T>) -> Self {
+        Again { chain, forward, scratch: Scratch::default() }
+    }
+}
+
+impl<T: Value> Source for Again<'_, T> {
+    type Buffer = Block;
+
+    fn read(&mut self, chunk: &Chunk, block: &mut Block) -> Result<()> {
+        let (chain, forward) = (self.chain, self.forward);
+        let (first, count) = (chunk.start as usize, chunk.len() as usize);
+        let columns = chain.states().columns();
+        let at = first / forward.block * columns;
+        let predicted = forward.checkpoints[at..at + columns].to_vec();
+        let mut filter = Filter::resume(chain, FilterState { predicted, log_likelihood: 0.0, restarts: 0 });
+        block.filtered.resize(count * columns, 0.0);
+        block.predicted.resize(count * columns, 0.0);
+        forward.rows.with_rows((first, count), &mut self.scratch, |rows| {
+            let out = block.filtered.chunks_exact_mut(columns).zip(block.predicted.chunks_exact_mut(columns));
+            for ((row, &offset), (filtered, predicted)) in
+                rows.chunks_exact(chain.row_width()).zip(&forward.offsets[first..]).zip(out)
+            {
+                filter.step(row, offset, filtered);
+                predicted.copy_from_slice(filter.predicted());
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Smooths block after block; a chain of its own, so blocks must come from the last to the first.
+pub struct Smoothing<'a, T> {
+    forward: &'a Forward<T>,
+    chain: &'a Chain,
+    smoother: Mutex<Option<Smoother<'a>>>,
+    recorder: &'a Recorder,
+}
+
+impl<'a, T: Value> Smoothing<'a, T> {
+    /// Behind the last row.
+    pub fn new(chain: &'a Chain, forward: &'a Forward<T>, recorder: &'a Recorder) -> Self {
+        Smoothing { forward, chain, smoother: Mutex::new(None), recorder }
+    }
+
+    fn block(&self, chunk: &Chunk, block: &Block, posterior: &mut [f64]) {
+        let columns = self.chain.states().columns();
+        let mut held = self.smoother.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in (0..chunk.len() as usize).rev() {
+            let here = at * columns..(at + 1) * columns;
+            let filtered = &block.filtered[here.clone()];
+            let smoother = match held.as_mut() {
+                None => held.insert(Smoother::new(self.chain, filtered)),
+                Some(smoother) => {
+                    let later = self.forward.outcome(chunk.start as usize + at + 1);
+                    smoother.step(filtered, Some(&block.predicted[here.clone()]), later);
+                    smoother
+                }
+            };
+            posterior[here].copy_from_slice(smoother.posterior());
+        }
+    }
+}
+
+impl<T: Value> Pass for Smoothing<'_, T> {
+    type In = Block;
+    type Out = Vec<f64>;
+
+    fn process(&self, chunk: &Chunk, block: &mut Block, posterior: &mut Vec<f64>) -> Result<()> {
+        posterior.resize(chunk.len() as usize * self.chain.states().columns(), 0.0);
+        self.recorder.share(STAGES[1], || self.block(chunk, block, posterior));
+        Ok(())
+    }
+}
+
+/// What is asked of the posterior besides itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Estimates {
+    /// Bin of the greatest posterior.
+    pub map: bool,
+    /// Mean position.
+    pub mean: bool,
+    /// Thresholds of the regions of highest density.
+    pub hpd: bool,
+}
+
+/// Sees every block of posterior, `[row, column]` from a first row on.
+pub type Onlooker<'a> = Box<dyn FnMut(usize, &[f64]) + Send + 'a>;
+
+/// Writes posteriors and what is estimated of them.
+pub struct Posteriors<'a> {
+    /// States.
+    pub chain: &'a Chain,
+    /// Centres of the interior bins, `[bin, axis]`.
+    pub centers: &'a [f64],
+    /// Axes of a centre.
+    pub axes: usize,
+    /// What is estimated.
+    pub estimates: Estimates,
+    /// Where it goes.
+    pub results: &'a mut ResultFile,
+    /// Who looks on, such as a picture.
+    pub onlooker: Option<Onlooker<'a>>,
+}
+
+/// Estimates of one row.
+struct OfRow {
+    map: usize,
+    mean: [f64; 6],
+    hpd: [f64; 2],
+}
+
+impl Posteriors<'_> {
+    fn estimate(&self, row: &[f64], (places, sorted): &mut (Vec<f64>, Vec<f64>)) -> OfRow {
+        places.resize(self.chain.states().places(), 0.0);
+        self.chain.place_probabilities(row, places);
+        let mut found = OfRow { map: 0, mean: [0.0; 6], hpd: [0.0; 2] };
+        if self.estimates.map {
+            found.map = most_likely(places);
+        }
+        if self.estimates.mean {
+            mean_position(places, self.centers, &mut found.mean[..self.axes.min(6)]);
+        }
+        if self.estimates.hpd {
+            highest_density(places, &[0.5, 0.95], &mut found.hpd, sorted);
+        }
+        found
+    }
+
+    fn write_estimates(&mut self, first: usize, posterior: &[f64]) -> Result<()> {
+        let Estimates { map, mean, hpd } = self.estimates;
+        if !(map || mean || hpd) {
+            return Ok(());
+        }
+        let rows = posterior.par_chunks_exact(self.chain.states().columns());
+        let found: Vec<OfRow> =
+            rows.map_init(|| (Vec::new(), Vec::new()), |room, row| self.estimate(row, room)).collect();
+        let axes = self.axes;
+        if map {
+            let centers = |f: &OfRow| self.centers[f.map * axes..(f.map + 1) * axes].to_vec();
+            let values: Vec<f64> = found.iter().flat_map(centers).collect();
+            self.results.write_vector(Variable::MapPosition, first, &values)?;
+        }
+        if mean {
+            let values: Vec<f64> = found.iter().flat_map(|f| f.mean[..axes.min(6)].to_vec()).collect();
+            self.results.write_vector(Variable::MeanPosition, first, &values)?;
+        }
+        if hpd {
+            for (at, variable) in [Variable::HpdThreshold50, Variable::HpdThreshold95].into_iter().enumerate() {
+                let values: Vec<f64> = found.iter().map(|f| f.hpd[at]).collect();
+                self.results.write_vector(variable, first, &values)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Posteriors<'_> {
+    type Buffer = Vec<f64>;
+
+    fn write(&mut self, chunk: &Chunk, posterior: &Vec<f64>) -> Result<()> {
+        let first = chunk.start as usize;
+        self.results.write_rows(Variable::AcausalPosterior, first, posterior)?;
+        let sums = state_sums(self.chain, posterior);
+        self.results.write_rows(Variable::AcausalStateProbabilities, first, &sums)?;
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker(first, posterior);
+        }
+        self.write_estimates(first, posterior)
+    }
+}
+
+/// The most likely sequence of columns, one per row; `pointers` is room for them, `[row, column]`.
+///
+/// # Errors
+/// Rows cannot be read or pointers not kept; [`Error::Interrupted`] when asked to stop.
+pub fn most_likely_sequence<T: Value>(
+    (chain, steps): (&Chain, &Steps),
+    forward: &Forward<T>,
+    pointers: &mut RowStore<u32>,
+    recorder: &Recorder,
+) -> Result<Vec<usize>> {
+    let (rows, block) = (forward.offsets.len(), forward.block);
+    let (width, columns) = (chain.row_width(), chain.states().columns());
+    let mut viterbi = Viterbi::new(chain, steps);
+    let mut scratch = Scratch::default();
+    let mut found = vec![0; rows];
+    let mut out = Vec::new();
+    for chunk in backwards(rows, block) {
+        if recorder.is_cancelled() {
+            return Err(Error::Interrupted);
+        }
+        let (first, count) = (chunk.start as usize, chunk.len() as usize);
+        out.resize(count * columns, 0);
+        forward.rows.with_rows((first, count), &mut scratch, |values| {
+            for at in (0..count).rev() {
+                let row = &values[at * width..(at + 1) * width];
+                match first + at {
+                    0 => found[0] = viterbi.first_column(row) as usize,
+                    // Stored at the row they lead to.
+                    _ => viterbi.step(row, &mut out[at * columns..(at + 1) * columns]),
+                }
+            }
+            Ok(())
+        })?;
+        pointers.write(first, &out)?;
+    }
+    let mut scratch = Scratch::default();
+    for first in (0..rows).step_by(block) {
+        let count = block.min(rows - first);
+        pointers.with_rows((first, count), &mut scratch, |table| {
+            for at in 0..count {
+                if first + at > 0 {
+                    found[first + at] = table[at * columns + found[first + at - 1]] as usize;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}

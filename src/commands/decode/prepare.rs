@@ -1,0 +1,274 @@
+//! Options to [`Plan`]: reads the recording, fits or loads the encoding model, settles everything
+//! that can fail early.
+
+use super::budget::{Budget, Cuts};
+use super::encode;
+use super::encoding::{EncodingModel, step_mismatch};
+use super::options::{Likelihood, LogFloor, Options};
+use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan};
+use super::results::{ResultLayout, ResultState};
+use super::selection::{self, DecodingSpikes, TimeSpan};
+use super::session::{self, Session, SessionChoices};
+use super::states::StateModel;
+use super::walks;
+use crate::commands::Context;
+use crate::error::{Error, Result};
+use crate::kernels::hmm::{self, Chain};
+use crate::kernels::marks::{Choice, Intensity, Method, Precision};
+
+/// What a run needs besides the plan's facts.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What was asked.
+    pub options: Options,
+    /// The recording.
+    pub session: Session,
+    /// The encoding model.
+    pub model: EncodingModel,
+    /// Ready-made mark models, one per electrode; none for sorted units.
+    pub intensities: Vec<Intensity>,
+    /// Floor of each train's log intensity.
+    pub floors: Vec<f64>,
+    /// What decoding needs; none with `--fit-only`.
+    pub decoding: Option<Decoding>,
+}
+
+/// Rows and states.
+#[derive(Debug)]
+pub struct Decoding {
+    /// Decoding times, seconds.
+    pub time: Vec<f64>,
+    /// Median step of them.
+    pub step: f64,
+    /// Spikes of each train that are decoded.
+    pub spikes: Vec<DecodingSpikes>,
+    /// States.
+    pub states: StateModel,
+    /// States with the walk over the interior bins.
+    pub chain: Chain,
+}
+
+impl Decoding {
+    /// States as the result file has them.
+    pub fn result_states(&self) -> Vec<ResultState> {
+        let states = self.states.names.iter().zip(&self.states.likelihood);
+        let state = |(name, likelihood): (&&str, &hmm::Likelihood)| ResultState {
+            name: (*name).to_owned(),
+            one_bin: *likelihood != hmm::Likelihood::NonLocal,
+        };
+        states.map(state).collect()
+    }
+}
+
+impl Prepared {
+    /// Rows and columns of the result.
+    pub fn layout<'a>(&'a self, decoding: &'a Decoding, states: &'a [ResultState]) -> ResultLayout<'a> {
+        let grid = &self.model.grid;
+        ResultLayout {
+            time: &decoding.time,
+            states,
+            axes: grid.axes,
+            centers: &grid.centers,
+            interior: &grid.interior,
+        }
+    }
+}
+
+/// Resolves `options` for the machine of `context`.
+///
+/// # Errors
+/// The recording, graph, mask or model cannot be read or do not fit each other, or the memory is
+/// too little.
+pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.threads)
+        .build()
+        .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
+    pool.install(|| resolve(options, context))
+}
+
+fn resolve(options: &Options, context: &Context) -> Result<Plan> {
+    let recorder = context.recorder;
+    let session = recorder.time("read", || session::read(&options.input, &choices(options, context)))?;
+    let mut warnings = session.warnings.clone();
+    let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
+    warnings.extend(model_warnings(&model, options));
+    let floors: Vec<f64> = (0..model.trains.len()).map(|t| floor(&model, t, options.log_floor)).collect();
+    let intensities = match options.likelihood {
+        Likelihood::Sorted => Vec::new(),
+        Likelihood::Clusterless => {
+            recorder.time("fit", || encode::intensities(options, &model, &floors))?
+        }
+    };
+    let decoding = match options.fit_only {
+        true => None,
+        false => Some(decoding(options, &session, &model, context)?),
+    };
+    if let Some(decoding) = &decoding {
+        warnings.extend(step_warning(options, &session, decoding));
+    }
+    let prepared =
+        Prepared { options: options.clone(), session, model, intensities, floors, decoding };
+    let cuts = Budget::of(&prepared, context).cut()?;
+    Ok(assemble(prepared, &cuts, warnings, context))
+}
+
+fn choices(options: &Options, context: &Context) -> SessionChoices {
+    SessionChoices {
+        likelihood: options.likelihood,
+        position_series: options.position_series.iter().cloned().collect(),
+        features: options.features.clone(),
+        fix_timestamps: options.fix_timestamps,
+        drop_repeated_spikes: false,
+        memory: context.memory,
+    }
+}
+
+fn floor(model: &EncodingModel, train: usize, rule: LogFloor) -> f64 {
+    match rule {
+        LogFloor::Peer => super::encoding::LOG_EPS,
+        LogFloor::Relative(nats) => {
+            let ceiling = model.ln_ceiling(train);
+            if ceiling.is_finite() { ceiling - nats } else { super::encoding::LOG_EPS }
+        }
+    }
+}
+
+fn model_warnings(model: &EncodingModel, options: &Options) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let silent = model.silent_trains();
+    if !silent.is_empty() {
+        let what = if options.likelihood == Likelihood::Sorted { "unit" } else { "electrode" };
+        warnings.push(format!(
+            "{what} {}: no spikes encode; each of its spikes counts alike everywhere",
+            silent.join(", ")
+        ));
+    }
+    let unvisited = model.unvisited_bins();
+    if unvisited > 0 {
+        warnings.push(format!(
+            "{unvisited} interior bins have no occupancy; nothing is above the floor there (--interior, --position-range)"
+        ));
+    }
+    warnings
+}
+
+/// Rates per sample over- or underweight bins without spikes where bins are not samples (spec 3.3).
+fn step_warning(options: &Options, session: &Session, decoding: &Decoding) -> Option<String> {
+    let (bins, samples) = step_mismatch(&decoding.time, &session.positions.time)?;
+    (!options.rate_seconds).then(|| {
+        format!(
+            "decoding bins of {bins:.6} s and position samples of {samples:.6} s: rates are per sample, so time \
+             without spikes counts {:.2} times what it should; --rate-units seconds mends it",
+            samples / bins
+        )
+    })
+}
+
+fn decoding(
+    options: &Options,
+    session: &Session,
+    model: &EncodingModel,
+    context: &Context,
+) -> Result<Decoding> {
+    let time = match (options.time, &session.time) {
+        (Some((start, stop, step)), _) => TimeSpan { start, stop, step }.times()?,
+        (None, Some(time)) => {
+            selection::check_decoding_times(&session.place, time)?;
+            time.clone()
+        }
+        (None, None) => selection::default_times(&session.positions, &session.place)?,
+    };
+    let spikes = session.trains.iter().map(|t| selection::decoding_spikes(&time, &t.times)).collect();
+    let mut states = options.model.states();
+    if let Some(matrix) = &options.discrete_transition {
+        states = states.with_discrete(&matrix.concat())?;
+    }
+    if let Some(initial) = &options.initial {
+        states = states.with_initial(initial)?;
+    }
+    let walk = walks::walk(model, options.movement_var, context.level);
+    let chain = states.chain(walk);
+    Ok(Decoding { step: selection::median_step(&time), time, spikes, states, chain })
+}
+
+fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Context) -> Plan {
+    let Prepared { options, session, model, decoding, .. } = &prepared;
+    let decoded = |count: fn(&DecodingSpikes) -> usize| {
+        decoding.iter().flat_map(|d| &d.spikes).map(count).sum::<usize>()
+    };
+    Plan {
+        model: options.model,
+        likelihood: options.likelihood,
+        precision: options.precision,
+        recording: RecordingPlan {
+            path: options.input.path.clone(),
+            samples: [session.positions.samples(), model.samples.len() / model.axes().max(1)],
+            axes: session.positions.axes,
+            trains: session.trains.len(),
+            encoding_spikes: model.trains.iter().map(|t| t.spikes(model.axes())).sum(),
+            decoding_spikes: decoded(|d| d.rows.len()),
+            spikes_outside: decoded(|d| d.outside),
+        },
+        grid: GridPlan {
+            shape: model.grid.shape.clone(),
+            interior: model.bins(),
+            track: model.track.is_some(),
+            position_std: model.position_std.clone(),
+        },
+        states: decoding.iter().flat_map(|d| &d.states.names).map(ToString::to_string).collect(),
+        columns: decoding.as_ref().map_or(0, |d| d.chain.states().columns()),
+        rows: decoding.as_ref().map_or(0, |d| d.time.len()),
+        step: decoding.as_ref().map_or(f64::NAN, |d| d.step),
+        algorithms: algorithms(&prepared.intensities),
+        walk: decoding.as_ref().map_or(String::new(), |d| walks::describe(&d.chain, options.movement_var)),
+        save: options.save.clone(),
+        chunk_rows: cuts.chunk_rows,
+        checkpoint_rows: cuts.checkpoint_rows,
+        held: cuts.held,
+        flop: cuts.flop,
+        memory_bytes: cuts.memory_bytes,
+        output_bytes: cuts.output_bytes,
+        output: options.output.clone(),
+        threads: context.threads,
+        level: context.level.name().to_owned(),
+        memory: context.memory,
+        seed: options.seed,
+        warnings,
+        prepared,
+    }
+}
+
+/// Electrodes by the way that was chosen for them.
+fn algorithms(intensities: &[Intensity]) -> Vec<AlgorithmPlan> {
+    let mut plans: Vec<(Choice, AlgorithmPlan)> = Vec::new();
+    for intensity in intensities {
+        let choice = intensity.choice();
+        let same = |(other, _): &&mut (Choice, AlgorithmPlan)| {
+            other.method == choice.method && other.precision == choice.precision
+        };
+        match plans.iter_mut().find(same) {
+            Some((_, plan)) => {
+                plan.electrodes += 1;
+                plan.bound = plan.bound.map(|bound| bound.max(choice.bound));
+            }
+            None => plans.push((*choice, describe(choice))),
+        }
+    }
+    plans.into_iter().map(|(_, plan)| plan).collect()
+}
+
+fn describe(choice: &Choice) -> AlgorithmPlan {
+    let precision = match choice.precision {
+        Precision::F32 => "float32",
+        Precision::F64 => "float64",
+    };
+    let method = match choice.method {
+        Method::Direct => format!("direct product, {precision}"),
+        Method::Moments { cell, terms_below } => {
+            format!("cell moments, {precision}, cells of {cell:.3} position std, degree below {terms_below}")
+        }
+    };
+    let why = format!("the cheapest of those that hold the tolerance: {:.3e} multiply-adds per spike", choice.cost);
+    AlgorithmPlan { method, why, electrodes: 1, bound: Some(choice.bound), observed: None }
+}

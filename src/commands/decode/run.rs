@@ -1,0 +1,291 @@
+//! Runs a plan: likelihood and filter forwards, smoother backwards, file and picture. No arithmetic
+//! here.
+
+use super::budget::IN_FLIGHT;
+use super::model_file;
+use super::options::{Precision, Save};
+use super::passes_filter::{Filtering, Forward, Written, extras};
+use super::passes_likelihood::{self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, Train, Value};
+use super::passes_local::{self, PositionPenalty, Whereabouts};
+use super::passes_smooth::{
+    self, Again, Block, Estimates, Posteriors, Smoothing, backwards, most_likely_sequence,
+};
+use super::picture::Picture;
+use super::plan::Plan;
+use super::prepare::{Decoding, Prepared};
+use super::results::{ResultFile, Variable};
+use super::store::RowStore;
+use super::walks;
+use crate::commands::{Context, Outcome};
+use crate::error::{Error, Result};
+use crate::kernels::hmm;
+use crate::pipeline::chunk;
+use crate::pipeline::run::{Buffers, run_as};
+use crate::report::Work;
+use rayon::ThreadPool;
+use serde_json::{Map, Value as Json};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs `plan`; the output appears under its name only when it is whole.
+///
+/// # Errors
+/// The output cannot be written, or the run was interrupted.
+pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.threads)
+        .build()
+        .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
+    let prepared = &plan.prepared;
+    let inputs = prepared.session.inputs.clone();
+    let Some(decoding) = &prepared.decoding else {
+        context.recorder.time("write", || model_file::save(&prepared.model, &plan.output))?;
+        let outputs = vec![plan.output.clone()];
+        return Ok(Outcome { inputs, outputs, counts: counts(prepared), failures: Vec::new() });
+    };
+    let decode = Decode { plan, prepared, decoding, context, pool: &pool };
+    let (outputs, more) = match prepared.options.precision {
+        Precision::F32 => decode.run::<f32>()?,
+        Precision::F64 => decode.run::<f64>()?,
+    };
+    let mut counts = counts(prepared);
+    counts.extend(more);
+    Ok(Outcome { inputs, outputs, counts, failures: Vec::new() })
+}
+
+/// What was mended while reading.
+fn counts(prepared: &Prepared) -> Map<String, Json> {
+    let mut counts = Map::new();
+    if let Ok(Json::Object(mended)) = serde_json::to_value(prepared.session.counts) {
+        counts.extend(mended.into_iter().filter(|(_, count)| count.as_u64() != Some(0)));
+    }
+    counts
+}
+
+/// One recording at work.
+struct Decode<'a> {
+    plan: &'a Plan,
+    prepared: &'a Prepared,
+    decoding: &'a Decoding,
+    context: &'a Context<'a>,
+    pool: &'a ThreadPool,
+}
+
+impl Decode<'_> {
+    fn run<T: Value>(&self) -> Result<(Vec<std::path::PathBuf>, Map<String, Json>)> {
+        let (decoding, recorder) = (self.decoding, self.context.recorder);
+        let rows = decoding.time.len();
+        recorder.expect(2 * rows as u64);
+        let states = decoding.result_states();
+        let layout = self.prepared.layout(decoding, &states);
+        let options = &self.prepared.options;
+        let mut results = ResultFile::create(&self.plan.output, &layout, &variables(&options.save), options.compress)?;
+        let mut picture = Picture::of(self.prepared, decoding);
+        let (forward, floored) = self.forwards::<T>(&mut results)?;
+        self.backwards(&forward, &mut results, &mut picture)?;
+        if options.save.contains(&Save::Viterbi) {
+            recorder.time("viterbi", || self.viterbi(&forward, &mut results))?;
+        }
+        recorder.time("finish", || results.finish(forward.log_likelihood))?;
+        let mut outputs = vec![self.plan.output.clone()];
+        outputs.extend(recorder.time("plot", || picture.draw(self.prepared, decoding))?);
+        let mut counts = Map::new();
+        counts.insert("marginal_log_likelihood".into(), forward.log_likelihood.into());
+        counts.insert("filter_restarts".into(), forward.restarts.len().into());
+        self.tell_restarts(&forward);
+        counts.insert("floored_spikes".into(), self.tell_floored(&floored).into());
+        self.count_work();
+        Ok((outputs, counts))
+    }
+
+    /// Likelihood, then filter, chunk after chunk.
+    fn forwards<T: Value>(&self, results: &mut ResultFile) -> Result<(Forward<T>, Vec<u64>)> {
+        let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
+        let chain = &decoding.chain;
+        let animal = match chain.takes(hmm::Likelihood::Local) {
+            true => Whereabouts::at(prepared, &decoding.time)?,
+            false => Whereabouts::default(),
+        };
+        let columns = self.extra_columns(&animal)?;
+        let penalty = self.penalty(&animal);
+        let penalise = |row: usize, values: &mut [f64]| {
+            if let Some(penalty) = &penalty {
+                penalty.add(row, values);
+            }
+        };
+        let per_bin = prepared.model.rate_units.per_bin(decoding.step);
+        let ground: Vec<f64> = prepared.model.ground.iter().map(|ground| ground * per_bin).collect();
+        let likelihood = Likelihood {
+            trains: self.trains(),
+            ground: &ground,
+            missing: &animal.missing,
+            penalty: penalty.is_some().then_some(&penalise),
+            extras: columns.iter().map(Vec::as_slice).collect(),
+            level: self.context.level,
+            recorder,
+            floored: prepared.intensities.iter().map(|_| AtomicU64::new(0)).collect(),
+        };
+        let rows = decoding.time.len();
+        let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
+        let save = &prepared.options.save;
+        let written = Written {
+            filter: save.contains(&Save::Filter),
+            predictive: save.contains(&Save::Predictive),
+            loglik: save.contains(&Save::Loglik),
+        };
+        let pass = LikelihoodPass { likelihood: &likelihood, element: std::marker::PhantomData };
+        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let buffers = Buffers {
+            input: vec![(); IN_FLIGHT],
+            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+        };
+        run_as(
+            ["spikes", passes_likelihood::STAGE, "filter"],
+            chunk::split(1, rows as u64, self.plan.chunk_rows as u64),
+            (&mut NoInput, &pass, &mut filtering),
+            buffers,
+            self.pool,
+            recorder,
+        )?;
+        let floored = likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        Ok((filtering.finish(), floored))
+    }
+
+    /// Columns of the one-bin states, one value per row each.
+    fn extra_columns(&self, animal: &Whereabouts) -> Result<Vec<Vec<f64>>> {
+        let recorder = self.context.recorder;
+        let column = |which| match which {
+            hmm::Likelihood::NoSpike => {
+                Ok(passes_local::no_spike(self.decoding, self.prepared.options.no_spike_rate))
+            }
+            _ => recorder.time(passes_local::STAGE, || {
+                let machine = (self.context.level, recorder);
+                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, machine))
+            }),
+        };
+        extras(&self.decoding.chain).map(column).collect()
+    }
+
+    fn penalty(&self, animal: &Whereabouts) -> Option<PositionPenalty> {
+        let penalty = self.prepared.options.position_penalty;
+        (penalty.0 > 0.0).then(|| PositionPenalty::new(&self.prepared.model, animal, penalty))
+    }
+
+    fn trains(&self) -> Vec<Train<'_>> {
+        let prepared = self.prepared;
+        let trains = prepared.session.trains.iter().zip(&self.decoding.spikes).enumerate();
+        trains
+            .map(|(at, (train, spikes))| Train {
+                rows: &spikes.rows,
+                adds: match prepared.intensities.get(at) {
+                    Some(intensity) => Adds::Marks {
+                        intensity,
+                        marks: &train.marks[spikes.spikes.start * train.width..spikes.spikes.end * train.width],
+                        width: train.width,
+                    },
+                    None => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
+                },
+            })
+            .collect()
+    }
+
+    /// Smoother, estimates, writing, block after block from the end.
+    fn backwards<T: Value>(
+        &self,
+        forward: &Forward<T>,
+        results: &mut ResultFile,
+        picture: &mut Picture,
+    ) -> Result<()> {
+        let (chain, recorder) = (&self.decoding.chain, self.context.recorder);
+        let save = &self.prepared.options.save;
+        let centers = self.prepared.model.grid.interior_centers();
+        let mut sink = Posteriors {
+            chain,
+            centers: &centers,
+            axes: self.prepared.model.axes(),
+            estimates: Estimates {
+                map: save.contains(&Save::Map),
+                mean: save.contains(&Save::Mean),
+                hpd: save.contains(&Save::Hpd),
+            },
+            results,
+            onlooker: picture.onlooker(),
+        };
+        let buffers = Buffers {
+            input: (0..IN_FLIGHT).map(|_| Block::default()).collect(),
+            output: (0..IN_FLIGHT).map(|_| Vec::new()).collect(),
+        };
+        run_as(
+            passes_smooth::STAGES,
+            backwards(self.decoding.time.len(), forward.block),
+            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, recorder), &mut sink),
+            buffers,
+            self.pool,
+            recorder,
+        )
+    }
+
+    fn viterbi<T: Value>(&self, forward: &Forward<T>, results: &mut ResultFile) -> Result<()> {
+        let chain = &self.decoding.chain;
+        let steps = walks::steps(&self.prepared.model, self.prepared.options.movement_var, self.context.level);
+        let shape = (self.decoding.time.len(), chain.states().columns());
+        let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
+        let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
+        results.write_bins(Variable::ViterbiBin, 0, &found)
+    }
+
+    fn tell_restarts<T>(&self, forward: &Forward<T>) {
+        let Some(&first) = forward.restarts.first() else { return };
+        self.context.recorder.warn(format!(
+            "{} row(s) contradicted everything predicted before them, the first at {} s: the filter began anew \
+             there; a larger --movement-var or --model contfrag allows such jumps",
+            forward.restarts.len(),
+            self.decoding.time[first]
+        ));
+    }
+
+    /// Warns of electrodes most of whose spikes say nothing; how many spikes that are in all.
+    fn tell_floored(&self, floored: &[u64]) -> u64 {
+        for ((&count, spikes), train) in floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains) {
+            if 2 * count > spikes.rows.len() as u64 && !spikes.rows.is_empty() {
+                self.context.recorder.warn(format!(
+                    "{}: {count} of {} decoded spikes are at the floor in every bin and tell nothing; \
+                     --log-floor relative:34.5 or a larger --waveform-std mends it",
+                    train.label,
+                    spikes.rows.len()
+                ));
+            }
+        }
+        floored.iter().sum()
+    }
+
+    fn count_work(&self) {
+        let items = self.decoding.time.len() as u64;
+        let pairs = self.prepared.intensities.iter().zip(&self.decoding.spikes);
+        let flop: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
+        let likelihood = Work { items, flop: flop as u64, ..Work::default() };
+        let step = 2 * self.decoding.chain.transition().multiply_adds() * items;
+        self.context.recorder.count(passes_likelihood::STAGE, likelihood);
+        for stage in ["filter", passes_smooth::STAGES[0], passes_smooth::STAGES[1]] {
+            self.context.recorder.count(stage, Work { items, flop: step, ..Work::default() });
+        }
+        let written = Work { items, bytes_written: self.plan.output_bytes, ..Work::default() };
+        self.context.recorder.count(passes_smooth::STAGES[2], written);
+    }
+}
+
+/// Variables of the result file.
+fn variables(save: &[Save]) -> Vec<Variable> {
+    let mut variables = vec![Variable::AcausalPosterior, Variable::AcausalStateProbabilities];
+    for one in save {
+        variables.extend(match one {
+            Save::Filter => vec![Variable::CausalPosterior, Variable::CausalStateProbabilities],
+            Save::Predictive => vec![Variable::PredictivePosterior, Variable::PredictiveStateProbabilities],
+            Save::Loglik => vec![Variable::LogLikelihood],
+            Save::Map => vec![Variable::MapPosition],
+            Save::Mean => vec![Variable::MeanPosition],
+            Save::Hpd => vec![Variable::HpdThreshold50, Variable::HpdThreshold95],
+            Save::Viterbi => vec![Variable::ViterbiBin],
+        });
+    }
+    variables
+}
