@@ -37,6 +37,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
+        "commands/decode/{session,simple,nwb,series,ragged,reading,tree}.rs",
+        &["commands", "io", "array", "units", "error"],
+    ),
+    (
         "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),

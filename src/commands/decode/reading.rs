@@ -1,0 +1,356 @@
+//! Arrays of a session as float64, block by block and within bounds.
+//!
+//! A dataset is taken only if the file can hold what its shape says and the caller's memory can
+//! take it; then it is read in blocks along the first axis, each a whole number of chunks.
+
+use super::session::Session;
+use crate::array::{ByteOrder, Dtype, to_f64};
+use crate::commands::InputFacts;
+use crate::error::{Error, Result};
+use crate::io::{Attribute, AttributeValue, Block, Container, Dataset, Entry, StoredType};
+use crate::units::format_bytes;
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bytes of a block, where chunks are not larger.
+const BLOCK_BYTES: u64 = 8 << 20;
+/// No filter in use packs more than about this much into a byte (deflate: 1032).
+const MOST_PACKED: u64 = 1100;
+
+/// A numeric dataset and where it lies.
+pub(super) struct Numbers {
+    dataset: Arc<dyn Dataset>,
+    /// File and dataset, for messages.
+    pub place: String,
+    /// Element type as stored.
+    pub dtype: Dtype,
+    order: ByteOrder,
+    /// Lengths of the axes, slowest first.
+    pub shape: Vec<u64>,
+}
+
+impl Numbers {
+    /// Length of the first axis.
+    pub fn rows(&self) -> u64 {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// Elements of one row.
+    pub fn row(&self) -> u64 {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// Refuses anything but one axis.
+    pub fn flat(&self) -> Result<()> {
+        if self.shape.len() == 1 {
+            return Ok(());
+        }
+        Err(self.wrong(format!("shape {:?}", self.shape), "one axis"))
+    }
+
+    /// An error about this dataset.
+    pub fn wrong(&self, found: impl Into<String>, expected: impl Into<String>) -> Error {
+        Error::data(&self.place, found, expected, "")
+    }
+
+    /// Converts stored elements.
+    pub fn convert(&self, bytes: &[u8], out: &mut [f64]) {
+        to_f64(bytes, self.dtype, self.order, out);
+    }
+
+    /// Gives `rows` block by block, ascending, to `visit`: first row and stored bytes.
+    pub fn each_block(
+        &self,
+        rows: Range<u64>,
+        visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let row_bytes = self.row().saturating_mul(self.dtype.size() as u64).max(1);
+        let chunk = self.dataset.info().chunks.as_ref().and_then(|c| c.first()).map_or(1, |&c| c.max(1));
+        let step = (BLOCK_BYTES / row_bytes / chunk).max(1).saturating_mul(chunk);
+        let mut scratch = Vec::new();
+        let mut at = rows.start;
+        while at < rows.end {
+            let next = (at / step + 1).saturating_mul(step).min(rows.end);
+            let mut block = Block { start: vec![0; self.shape.len()], count: self.shape.clone() };
+            if let (Some(start), Some(count)) = (block.start.first_mut(), block.count.first_mut()) {
+                (*start, *count) = (at, next - at);
+            }
+            self.dataset.with_block(&block, &mut scratch, &mut |bytes| visit(at, bytes))?;
+            at = next;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the datasets of one file, and counts what they take.
+pub(super) struct Reader<'a> {
+    /// The file.
+    pub container: &'a dyn Container,
+    /// Everything in it.
+    pub entries: Vec<Entry>,
+    /// What is odd but no obstacle.
+    pub warnings: Vec<String>,
+    folder: bool,
+    file_bytes: u64,
+    memory: u64,
+    taken: u64,
+    used: RefCell<Vec<(String, Vec<u64>, String)>>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(container: &'a dyn Container, memory: u64) -> Result<Self> {
+        let path = container.path();
+        let file_bytes = std::fs::metadata(path).map_err(Error::io(path, "open"))?.len();
+        let entries = container.list()?;
+        let (warnings, used) = (Vec::new(), RefCell::default());
+        let folder = path.is_dir();
+        Ok(Reader { container, entries, warnings, folder, file_bytes, memory, taken: 0, used })
+    }
+
+    /// `file:/dataset`, or the file of a folder.
+    pub fn place(&self, path: &str) -> String {
+        let path = path.trim_matches('/');
+        match self.folder {
+            true => self.file(path).display().to_string(),
+            false => format!("{}:/{path}", self.container.path().display()),
+        }
+    }
+
+    fn file(&self, path: &str) -> PathBuf {
+        self.container.path().join(format!("{path}.npy"))
+    }
+
+    /// True for a dataset that is there.
+    pub fn has(&self, path: &str) -> bool {
+        self.find(path).is_ok_and(|found| found.is_some())
+    }
+
+    /// A dataset, `None` where nothing has this path.
+    fn find(&self, path: &str) -> Result<Option<Arc<dyn Dataset>>> {
+        let wanted = path.trim_matches('/');
+        let listed = self.entries.iter().any(|entry| match entry {
+            Entry::Dataset(info) => info.path.trim_matches('/') == wanted,
+            // Of a folder: an array. Of HDF5: a dead link, whose own error says where it leads.
+            Entry::Link(path, _) => path.trim_matches('/') == wanted,
+            Entry::Group(_) => false,
+        });
+        if listed {
+            return self.container.dataset(path).map(Some);
+        }
+        if self.folder {
+            return Ok(None);
+        }
+        // Soft and second hard links are not in the list, and open all the same.
+        Ok(self.container.dataset(path).ok())
+    }
+
+    /// A dataset of numbers, `None` where nothing has this path.
+    ///
+    /// # Errors
+    /// It cannot be read, holds no numbers, or its shape is larger than the file could hold.
+    pub fn numbers(&self, path: &str) -> Result<Option<Numbers>> {
+        self.array(path, false)
+    }
+
+    fn array(&self, path: &str, truth: bool) -> Result<Option<Numbers>> {
+        let Some(dataset) = self.find(path)? else { return Ok(None) };
+        let place = self.place(path);
+        let info = dataset.info();
+        let (dtype, order) = match info.stored {
+            StoredType::Number(dtype, order) => (dtype, order),
+            StoredType::Bool if truth => (Dtype::U8, ByteOrder::Little),
+            ref other => {
+                let found = format!("elements of type {other}");
+                return Err(Error::data(place, found, "numbers", "write it anew as float64"));
+            }
+        };
+        let count = info.shape.iter().try_fold(dtype.size() as u64, |n, &length| n.checked_mul(length));
+        let packed = if info.chunks.is_some() { MOST_PACKED } else { 1 };
+        // The NPY reader compares shape and length itself.
+        let most = match self.folder {
+            true => u64::MAX,
+            false => self.file_bytes.saturating_mul(packed).saturating_add(64),
+        };
+        if count.is_none_or(|bytes| bytes > most) && !info.shape.contains(&0) {
+            let found = format!("shape {:?} of {}", info.shape, info.stored);
+            let expected = format!("what a file of {} bytes can hold", self.file_bytes);
+            return Err(Error::data(place, found, expected, "the file is damaged or was never filled"));
+        }
+        let facts = (path.to_owned(), info.shape.clone(), info.stored.to_string());
+        self.used.borrow_mut().push(facts);
+        let shape = info.shape.clone();
+        Ok(Some(Numbers { dataset, place, dtype, order, shape }))
+    }
+
+    /// A dataset of numbers that must be there.
+    pub fn require(&self, path: &str, advice: &str) -> Result<Numbers> {
+        self.numbers(path)?.ok_or_else(|| Error::data(self.place(path), "no such dataset", "numbers", advice))
+    }
+
+    /// Counts bytes that are about to be allocated for `what`.
+    ///
+    /// # Errors
+    /// Beyond the limit.
+    pub fn take(&mut self, bytes: u64, what: &str) -> Result<()> {
+        self.taken = self.taken.saturating_add(bytes);
+        if self.taken <= self.memory {
+            return Ok(());
+        }
+        Err(Error::Failed(format!(
+            "{}: with {what} the session takes {} and more, over --memory {}; give it more memory",
+            self.container.path().display(),
+            format_bytes(self.taken),
+            format_bytes(self.memory)
+        )))
+    }
+
+    /// Room for `count` values, counted.
+    pub fn room(&mut self, count: u64, what: &str) -> Result<Vec<f64>> {
+        self.take(count.saturating_mul(8), what)?;
+        let mut room = Vec::new();
+        let fits = usize::try_from(count).is_ok_and(|count| {
+            let fits = room.try_reserve_exact(count).is_ok();
+            if fits {
+                room.resize(count, 0.0);
+            }
+            fits
+        });
+        if fits {
+            return Ok(room);
+        }
+        Err(Error::Failed(format!("{}: no memory for {count} values of {what}", self.place("/"))))
+    }
+
+    /// All values of a dataset, C order.
+    pub fn values(&mut self, numbers: &Numbers) -> Result<Vec<f64>> {
+        let mut out = self.room(numbers.rows().saturating_mul(numbers.row()), &numbers.place)?;
+        self.read_into(numbers, &mut out)?;
+        Ok(out)
+    }
+
+    /// Reads all values into `out`, which has their number.
+    pub fn read_into(&self, numbers: &Numbers, out: &mut [f64]) -> Result<()> {
+        if numbers.shape.is_empty() {
+            let block = Block { start: Vec::new(), count: Vec::new() };
+            return numbers.dataset.with_block(&block, &mut Vec::new(), &mut |bytes| {
+                numbers.convert(bytes, out);
+                Ok(())
+            });
+        }
+        let mut rest = out;
+        numbers.each_block(0..numbers.rows(), &mut |_, bytes| {
+            let count = (bytes.len() / numbers.dtype.size()).min(rest.len());
+            let (head, tail) = std::mem::take(&mut rest).split_at_mut(count);
+            numbers.convert(bytes, head);
+            rest = tail;
+            Ok(())
+        })
+    }
+
+    /// Times in seconds, one axis.
+    pub fn times(&mut self, numbers: &Numbers) -> Result<Vec<f64>> {
+        numbers.flat()?;
+        let times = self.values(numbers)?;
+        self.check_resolution(numbers, &times);
+        Ok(times)
+    }
+
+    /// Absolute clock times lose milliseconds in float32, and integers may be clock samples.
+    fn check_resolution(&mut self, numbers: &Numbers, times: &[f64]) {
+        let place = &numbers.place;
+        if numbers.dtype.is_integer() && !times.is_empty() {
+            self.warnings.push(format!("{place}: times are {}, taken as seconds", numbers.dtype.name()));
+        }
+        let digits = match numbers.dtype {
+            Dtype::F16 => 11,
+            Dtype::F32 => 24,
+            _ => return,
+        };
+        let largest = times.iter().filter(|t| t.is_finite()).fold(0.0f64, |most, t| most.max(t.abs()));
+        let step = largest * 2f64.powi(1 - digits);
+        if step > 1e-4 {
+            self.warnings.push(format!(
+                "{place}: times are {} and only exact to {:.1} ms at {largest} s; write them as float64",
+                numbers.dtype.name(),
+                step * 1e3
+            ));
+        }
+    }
+
+    /// Truth values, one axis: bool, or integers 0 and 1.
+    pub fn flags(&mut self, path: &str) -> Result<Option<Vec<bool>>> {
+        let Some(numbers) = self.array(path, true)? else { return Ok(None) };
+        numbers.flat()?;
+        if !numbers.dtype.is_integer() {
+            return Err(numbers.wrong(format!("elements of type {}", numbers.dtype.name()), "truth values"));
+        }
+        self.take(numbers.rows(), &numbers.place)?;
+        let mut flags = Vec::new();
+        let mut values = Vec::new();
+        numbers.each_block(0..numbers.rows(), &mut |first, bytes| {
+            values.clear();
+            values.resize(bytes.len() / numbers.dtype.size(), 0.0);
+            numbers.convert(bytes, &mut values);
+            if let Some(at) = values.iter().position(|&v| v != 0.0 && v != 1.0) {
+                let place = format!("{}, index {}", numbers.place, first as usize + at);
+                return Err(Error::data(place, format!("{}", values[at]), "0 or 1", ""));
+            }
+            flags.extend(values.iter().map(|&v| v == 1.0));
+            Ok(())
+        })?;
+        Ok(Some(flags))
+    }
+
+    /// The attributes of a group or dataset; none where they cannot be read.
+    pub fn attributes(&self, path: &str) -> Vec<Attribute> {
+        self.container.attributes(path).unwrap_or_default()
+    }
+
+    /// What was read, for the report: the file once, or each file of a folder.
+    ///
+    /// # Errors
+    /// A file cannot be read any more.
+    pub fn facts(&self, session: &Session) -> Result<Vec<InputFacts>> {
+        if self.folder {
+            let used = self.used.borrow();
+            return used
+                .iter()
+                .map(|(path, shape, dtype)| {
+                    let file = self.file(path.trim_matches('/'));
+                    InputFacts::of(&file, &file.display().to_string(), shape, dtype)
+                })
+                .collect();
+        }
+        let positions = &session.positions;
+        let used = self.used.borrow();
+        let data = used.iter().find(|(path, _, _)| path.ends_with("data")).or(used.first());
+        let dtype = data.map_or("", |(_, _, dtype)| dtype);
+        let shape = [positions.samples() as u64, positions.axes as u64];
+        let path = self.container.path();
+        Ok(vec![InputFacts::of(path, &path.display().to_string(), &shape, dtype)?])
+    }
+}
+
+/// A text attribute.
+pub(super) fn text_of(attributes: &[Attribute], name: &str) -> Option<String> {
+    let found = attributes.iter().find(|attribute| attribute.name == name)?;
+    match &found.value {
+        AttributeValue::Text(values) => {
+            values.first().map(|value| String::from_utf8_lossy(value).into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A numeric attribute of one value.
+pub(super) fn number_of(attributes: &[Attribute], name: &str) -> Option<f64> {
+    let found = attributes.iter().find(|attribute| attribute.name == name)?;
+    match &found.value {
+        AttributeValue::Float(values, _) => values.first().copied(),
+        AttributeValue::Int(values, _) => values.first().map(|&value| value as f64),
+        AttributeValue::Uint(values, _) => values.first().map(|&value| value as f64),
+        _ => None,
+    }
+}

@@ -1,0 +1,769 @@
+//! Reading sessions: the same from NWB, HDF5 and a folder of `.npy`, and what bad input meets
+//! (spec decode 6.2, 11).
+#![cfg(feature = "hdf5")]
+
+mod decode_session;
+
+use decode_session::{Content, Value, array, content_of, fixture, npy, read, reference, small, sorted, text};
+use nissl::array::Dtype;
+use nissl::commands::decode::session::{self, Session, SessionChoices};
+use nissl::error::ExitCode;
+use nissl::io::{AttributeValue, InputSpec};
+use std::path::{Path, PathBuf};
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Positions and spikes agree in every bit.
+fn assert_same(a: &Session, b: &Session) {
+    assert_eq!(bits(&a.positions.time), bits(&b.positions.time));
+    assert_eq!(bits(&a.positions.data), bits(&b.positions.data));
+    assert_eq!(a.positions.axes, b.positions.axes);
+    assert_eq!(a.trains.len(), b.trains.len());
+    for (a, b) in a.trains.iter().zip(&b.trains) {
+        assert_eq!((&a.name, a.width), (&b.name, b.width));
+        assert_eq!(bits(&a.times), bits(&b.times), "{}", a.label);
+        assert_eq!(bits(&a.marks), bits(&b.marks), "{}", a.label);
+    }
+}
+
+#[test]
+fn nwb_hdf5_and_npy_give_equal_sessions() {
+    let clusterless = SessionChoices::default();
+    for (set, nwb) in [("track1d", true), ("arena2d", true), ("wtrack", false)] {
+        let hdf5 = read(&fixture(set, "inputs.h5"), &clusterless).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        content_of(&fixture(set, "inputs.h5")).folder(folder.path());
+        let npy = read(folder.path(), &clusterless).unwrap();
+        assert_same(&hdf5, &npy);
+        assert_eq!((&hdf5.positions, &hdf5.time, &hdf5.trains), (&npy.positions, &npy.time, &npy.trains));
+        assert_eq!((hdf5.warnings.len(), npy.warnings.len()), (0, 0));
+        assert_eq!(npy.inputs.len(), 4 + 2 * npy.trains.len());
+        assert_eq!((hdf5.inputs.len(), &hdf5.inputs[0].dtype[..]), (1, "float64"));
+        assert_eq!(hdf5.inputs[0].shape, [6001, hdf5.positions.axes as u64]);
+        if nwb {
+            let nwb = read(&fixture(set, "inputs.nwb"), &clusterless).unwrap();
+            assert_same(&hdf5, &nwb);
+            assert_eq!(nwb.unit.as_deref(), Some("cm"));
+            assert_eq!(nwb.trains[1].label, "electrode 1 (tetrode1)");
+            assert_eq!((nwb.time, nwb.positions.is_encoding, nwb.warnings.len()), (None, None, 0));
+        }
+    }
+}
+
+#[test]
+fn the_fixtures_are_read_as_their_own_arrays() {
+    let session = read(&fixture("arena2d", "inputs.h5"), &SessionChoices::default()).unwrap();
+    let (shape, data) = array(&fixture("arena2d", "inputs.h5"), "/position/data");
+    assert_eq!((shape, &session.positions.data), (vec![6001, 2], &data));
+    assert_eq!(session.time, Some(reference("arena2d", "in_time")));
+    let widths: Vec<usize> = session.trains.iter().map(|train| train.width).collect();
+    assert_eq!(widths, [3, 3, 4, 3]);
+    let encoding = session.positions.is_encoding.as_ref().unwrap().iter().filter(|&&flag| flag).count();
+    assert_eq!(encoding as f64, reference("arena2d", "in_n_encoding_samples")[0]);
+    assert_eq!(session.spikes(), 5546);
+    let values = 6001 * 3 + 250 + 5546 + (1397 + 1245 + 1556) * 3 + 1348 * 4;
+    assert_eq!(session.bytes(), values * 8 + 6001);
+}
+
+#[test]
+fn the_real_rat_is_one_in_both_formats() {
+    let clusterless = SessionChoices::default();
+    let hdf5 = read(&fixture("real", "clusterless.h5"), &clusterless).unwrap();
+    let mut nwb = read(&fixture("real", "clusterless.nwb"), &clusterless).unwrap();
+    assert_eq!(nwb.trains[0].marks.len(), 3545 * 4);
+    // The HDF5 file has the marks rounded to float32.
+    assert_ne!(nwb.trains[0].marks, hdf5.trains[0].marks);
+    for train in &mut nwb.trains {
+        train.marks.iter_mut().for_each(|mark| *mark = f64::from(*mark as f32));
+    }
+    assert_same(&hdf5, &nwb);
+    assert_eq!((nwb.unit.as_deref(), nwb.trains[5].label.as_str()), (Some("px"), "electrode 5 (tetrode12)"));
+    let hdf5 = read(&fixture("real", "sorted.h5"), &sorted()).unwrap();
+    assert_same(&hdf5, &read(&fixture("real", "sorted.nwb"), &sorted()).unwrap());
+    // Numbers, not texts: 9 comes before 10.
+    let names: Vec<String> = (0..24).map(|unit| unit.to_string()).collect();
+    assert!(hdf5.trains.iter().map(|train| &train.name).eq(&names));
+    assert!(hdf5.trains.iter().all(|train| train.width == 0 && train.marks.is_empty()));
+}
+
+#[test]
+fn electrodes_serve_as_units_where_there_are_none() {
+    let clusterless = read(&fixture("track1d", "inputs.h5"), &SessionChoices::default()).unwrap();
+    let units = read(&fixture("track1d", "inputs.h5"), &sorted()).unwrap();
+    for (unit, electrode) in units.trains.iter().zip(&clusterless.trains) {
+        assert_eq!((&unit.times, unit.marks.len(), unit.width), (&electrode.times, 0, 0));
+    }
+    assert_eq!(units.trains.len(), 5);
+}
+
+#[test]
+fn a_path_inside_names_position_data_or_the_group_of_the_layout() {
+    let file = fixture("real", "clusterless.h5");
+    let named = |path: &Path, inner: &str, choices: &SessionChoices| {
+        session::read(&InputSpec { path: path.into(), dataset: Some(inner.into()) }, choices)
+    };
+    let plane = named(&file, "/position/xy", &SessionChoices::default()).unwrap();
+    assert_eq!((plane.positions.axes, plane.positions.samples()), (2, 54009));
+    let nwb = fixture("real", "clusterless.nwb");
+    let series = "/processing/behavior/Position/linear_position";
+    let whole = read(&nwb, &SessionChoices::default()).unwrap();
+    assert_same(&named(&nwb, series, &SessionChoices::default()).unwrap(), &whole);
+    let data = format!("{series}/data");
+    assert_same(&named(&nwb, &data, &SessionChoices::default()).unwrap(), &whole);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let content = Content::default()
+        .attribute("/rat1", "layout", text("decode-inputs-1"))
+        .set("/rat1/position/time", 0, &[0.0, 1.0][..])
+        .set("/rat1/position/data", 0, &[0.0, 1.0][..])
+        .set("/rat1/units/0/spike_times", 0, &[0.5][..]);
+    content.hdf5(&path);
+    assert_eq!(named(&path, "/rat1", &sorted()).unwrap().trains[0].times, [0.5]);
+}
+
+/// Reads `content` from HDF5 and from a folder, and gives both outcomes.
+fn both(content: &Content, choices: &SessionChoices) -> [(PathBuf, Result<Session, (String, ExitCode)>); 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, tree) = (folder.path().join("a.h5"), folder.path().join("tree"));
+    content.hdf5(&file);
+    content.folder(&tree);
+    [file, tree].map(|path| {
+        let found = read(&path, choices).map_err(|error| (error.to_string(), error.exit_code()));
+        (path, found)
+    })
+}
+
+/// The message for HDF5 with `FILE` for its name; the folder's must differ in the place alone.
+fn refusal(content: &Content, choices: &SessionChoices) -> String {
+    let [(file, first), (tree, second)] = both(content, choices);
+    let (first, code) = first.unwrap_err();
+    assert_eq!(code, ExitCode::BadData, "{first}");
+    assert_eq!(first.lines().count(), 1);
+    let (second, code) = second.unwrap_err();
+    assert_eq!(code, ExitCode::BadData, "{second}");
+    let rest = |text: &str| text[text.find(": found").unwrap()..].replace(".npy", "");
+    let (file, tree) = (file.display().to_string(), tree.display().to_string());
+    let there = rest(&second).replace(&format!("{tree}/"), "FILE:/");
+    let here = rest(&first).replace(&file, "FILE");
+    assert_eq!(here, there, "HDF5 and folder differ");
+    first.replace(&file, "FILE")
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let f64s = |values: &[f64]| Value::F64(values.to_vec());
+    let advice_position = "a session needs the animal's position: seconds in position/time and \
+                           coordinates in position/data";
+    let cases: Vec<(Content, String)> = vec![
+        (
+            small().set("/electrodes/1/features", 2, f64s(&[7.0, 8.0, 9.0, 10.0])),
+            "FILE:/electrodes/1/features: found 2 rows for electrode 1, expected 1, one per spike time"
+                .into(),
+        ),
+        (
+            small().set("/electrodes/0/spike_times", 1, f64s(&[0.5, 1.5, 2.5])),
+            "FILE:/electrodes/0/spike_times: found shape [3, 1], expected one axis".into(),
+        ),
+        (
+            small().without("/electrodes/0/features"),
+            "FILE:/electrodes/0/features: found no such dataset, expected numbers; clusterless decoding \
+             needs features; --likelihood sorted does without"
+                .into(),
+        ),
+        (
+            small().without("/electrodes/1/spike_times"),
+            "FILE:/electrodes/1/spike_times: found no such dataset, expected numbers; each electrode or \
+             unit has spike_times"
+                .into(),
+        ),
+        (
+            small().without("/electrodes"),
+            "FILE:/electrodes: found no electrode, expected at least one; write spike_times and features \
+             of each electrode to electrodes/0, electrodes/1, ..."
+                .into(),
+        ),
+        (
+            small().without("/electrodes").set("/units/0/spike_times", 0, f64s(&[1.0])),
+            "FILE:/electrodes: found no electrode, expected at least one; it has sorted units: give \
+             --likelihood sorted"
+                .into(),
+        ),
+        (
+            small().without("/position"),
+            format!("FILE:/position/time: found no such dataset, expected numbers; {advice_position}"),
+        ),
+        (
+            small().without("/position/data"),
+            format!("FILE:/position/data: found no such dataset, expected numbers; {advice_position}"),
+        ),
+        (
+            small().set("/position/data", 1, f64s(&[0.0, 1.0, 2.0])),
+            "FILE:/position/data: found 3 samples, expected 4, as many as FILE:/position/time".into(),
+        ),
+        (
+            small().set("/position/data", 3, f64s(&[0.0; 12])),
+            "FILE:/position/data: found shape [4, 3], expected (n), (n, 1) or (n, 2): samples, and x or x \
+             and y of each"
+                .into(),
+        ),
+        (
+            small().set("/position/data", 1, f64s(&[0.0])).set("/position/time", 0, f64s(&[0.0])),
+            "FILE:/position/time: found 1 position sample, expected at least 2; a session needs the \
+             animal's position"
+                .into(),
+        ),
+        (
+            small().set("/position/time", 0, f64s(&[0.0, 1.0, 1.0, 2.0])),
+            "FILE:/position/time, index 2: found 1 s after 1 s, expected finite and increasing times; \
+             --fix-timestamps keeps the first of such samples"
+                .into(),
+        ),
+        (
+            small().set("/position/time", 0, f64s(&[0.0, 2.0, 1.0, 3.0])),
+            "FILE:/position/time, index 2: found 1 s after 2 s, expected finite and increasing times; \
+             --fix-timestamps keeps the first of such samples"
+                .into(),
+        ),
+        (
+            small().set("/position/time", 0, f64s(&[0.0, f64::NAN, 1.0, 3.0])),
+            "FILE:/position/time, index 1: found NaN s, expected finite and increasing times; \
+             --fix-timestamps keeps the first of such samples"
+                .into(),
+        ),
+        (
+            small().set("/position/is_encoding", 0, Value::Bool(vec![true; 3])),
+            "FILE:/position/is_encoding: found 3 values, expected 4, one per sample; compare with \
+             FILE:/position/time"
+                .into(),
+        ),
+        (
+            small().set("/position/is_encoding", 0, Value::Uint(Dtype::U8, vec![0, 1, 2, 1])),
+            "FILE:/position/is_encoding, index 2: found 2, expected 0 or 1".into(),
+        ),
+        (
+            small().set("/position/is_encoding", 0, f64s(&[0.0, 1.0, 1.0, 1.0])),
+            "FILE:/position/is_encoding: found elements of type float64, expected truth values".into(),
+        ),
+        (
+            small().set("/electrodes/0/spike_times", 0, Value::Bool(vec![true; 3])),
+            "FILE:/electrodes/0/spike_times: found elements of type bool, expected numbers; write it anew \
+             as float64"
+                .into(),
+        ),
+        (
+            small().set("/decode/time", 0, f64s(&[1.0])),
+            "FILE:/decode/time: found 1 decoding times, expected at least 2: they are edges of bins".into(),
+        ),
+        (
+            small().set("/decode/time", 0, f64s(&[1.0, 2.0, 2.0])),
+            "FILE:/decode/time, index 2: found 2 s after 2 s, expected finite and increasing times".into(),
+        ),
+    ];
+    for (content, wanted) in cases {
+        assert_eq!(refusal(&content, &SessionChoices::default()), wanted);
+    }
+}
+
+#[test]
+fn sorted_units_need_no_features_and_no_electrodes() {
+    let content = small().without("/electrodes/0/features").without("/electrodes/1/features");
+    let [(_, file), (_, tree)] = both(&content, &sorted());
+    assert_same(&file.unwrap(), &tree.unwrap());
+    let content = content.set("/units/7/spike_times", 0, &[0.5, 0.5][..]);
+    let [(_, file), _] = both(&content, &sorted());
+    let trains = file.unwrap().trains;
+    assert_eq!((trains.len(), &trains[0].label[..], &trains[0].times[..]), (1, "unit 7", &[0.5, 0.5][..]));
+}
+
+#[test]
+fn spikes_are_mended_with_one_warning_each() {
+    let (nan, infinite) = (f64::NAN, f64::INFINITY);
+    let content = small()
+        .set("/electrodes/0/spike_times", 0, &[2.0, 1.0, nan, 1.0, 0.5, 3.0][..])
+        .set(
+            "/electrodes/0/features",
+            2,
+            &[1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, infinite, 6.0, 6.5][..],
+        )
+        .set("/electrodes/2/spike_times", 0, &[3.0, 1.0][..])
+        .set("/electrodes/2/features", 1, &[1.0, 2.0][..]);
+    for (path, found) in both(&content, &SessionChoices::default()) {
+        let session = found.unwrap();
+        let train = &session.trains[0];
+        assert_eq!(train.times, [1.0, 1.0, 2.0, 3.0]);
+        assert_eq!(train.marks, [2.0, 2.5, 4.0, 4.5, 1.0, 1.5, 6.0, 6.5]);
+        assert_eq!(session.trains[2].marks, [2.0, 1.0]);
+        let place = path.display();
+        assert_eq!(
+            session.warnings,
+            [
+                format!("{place}: dropped 2 spikes with NaN or infinite time or feature (electrode 0)"),
+                format!("{place}: spike times were not in order and were sorted (electrode 0, electrode 2)"),
+            ]
+        );
+        assert_eq!((session.counts.dropped_spikes, session.counts.unsorted_trains), (2, 2));
+    }
+    let choices = SessionChoices { drop_repeated_spikes: true, ..SessionChoices::default() };
+    let [(path, found), _] = both(&content, &choices);
+    let session = found.unwrap();
+    assert_eq!((&session.trains[0].times[..], session.counts.repeated_spikes), (&[1.0, 2.0, 3.0][..], 1));
+    assert_eq!(session.trains[0].marks, [2.0, 2.5, 1.0, 1.5, 6.0, 6.5]);
+    let wanted = format!("{}: dropped 1 spike at the time of the one before (electrode 0)", path.display());
+    assert_eq!(session.warnings[2], wanted);
+}
+
+#[test]
+fn features_of_sorted_units_do_not_matter() {
+    let content = small().set("/electrodes/1/features", 2, &[f64::NAN, 8.0][..]);
+    let [(_, session), _] = both(&content, &sorted());
+    let session = session.unwrap();
+    assert_eq!((session.spikes(), session.warnings.len()), (4, 0));
+}
+
+#[test]
+fn timestamps_are_fixed_when_asked() {
+    let content = small()
+        .set("/position/time", 0, &[0.0, 1.0, 1.0, 0.5, f64::NAN, 2.0, 3.0][..])
+        .set("/position/data", 2, &[0.0, 0.5, 1.0, 1.5, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 2.0, 2.5, 3.0, 3.5][..])
+        .set("/position/is_encoding", 0, Value::Bool(vec![true, false, true, true, true, true, false]));
+    let choices = SessionChoices { fix_timestamps: true, ..SessionChoices::default() };
+    for (path, found) in both(&content, &choices) {
+        let session = found.unwrap();
+        assert_eq!(session.positions.time, [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(session.positions.data, [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]);
+        assert_eq!(session.positions.is_encoding, Some(vec![true, false, true, false]));
+        assert_eq!(session.counts.dropped_positions, 3);
+        let wanted = "dropped 3 position samples whose times do not increase (--fix-timestamps)";
+        assert_eq!(session.warnings, [format!("{}: {wanted}", path.display())]);
+    }
+}
+
+#[test]
+fn missing_positions_stay_and_are_told() {
+    let content = small().set("/position/data", 1, &[0.0, f64::NAN, f64::NEG_INFINITY, 3.0][..]);
+    for (path, found) in both(&content, &SessionChoices::default()) {
+        let session = found.unwrap();
+        assert!(session.positions.data[1].is_nan() && session.positions.data[2].is_nan());
+        assert_eq!(session.counts.missing_positions, 2);
+        let wanted = "2 of 4 position samples are NaN and do not encode";
+        assert_eq!(session.warnings, [format!("{}: {wanted}", path.display())]);
+    }
+}
+
+#[test]
+fn times_of_poor_types_and_other_clocks_are_told() {
+    let content = small().set("/position/time", 0, Value::F32(vec![1.0e9, 1.1e9, 1.2e9, 1.3e9])).set(
+        "/electrodes/1/spike_times",
+        0,
+        Value::Uint(Dtype::U32, vec![7]),
+    );
+    let [(path, found), _] = both(&content, &SessionChoices::default());
+    let place = path.display();
+    assert_eq!(
+        found.unwrap().warnings,
+        [
+            format!(
+                "{place}:/position/time: times are float32 and only exact to 128.0 ms at 1300000000 s; \
+                 write them as float64"
+            ),
+            format!("{place}:/electrodes/1/spike_times: times are uint32, taken as seconds"),
+            format!(
+                "{place}: spikes (0.5 to 7 s) and positions (1000000000 to 1300000000 s) do not overlap; \
+                 are both in seconds of one clock?"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn empty_electrodes_and_one_feature_without_an_axis_are_fine() {
+    let content = small()
+        .set("/electrodes/0/spike_times", 0, &[][..])
+        .set("/electrodes/0/features", 2, &[][..])
+        .set("/electrodes/1/features", 0, &[7.0][..]);
+    for (_, found) in both(&content, &SessionChoices::default()) {
+        let session = found.unwrap();
+        let widths: Vec<_> = session.trains.iter().map(|train| (train.times.len(), train.width)).collect();
+        assert_eq!((widths, session.warnings.len()), (vec![(0, 2), (1, 1)], 0));
+    }
+}
+
+#[test]
+fn other_files_say_what_they_lack() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let place = path.display().to_string();
+    let message = |content: &Content| {
+        content.hdf5(&path);
+        read(&path, &SessionChoices::default()).unwrap_err().to_string()
+    };
+    let plain = Content::default().set("/position/time", 0, &[0.0, 1.0][..]);
+    assert_eq!(
+        message(&plain),
+        format!(
+            "{place}: found neither a root attribute layout nor nwb_version, expected NWB, HDF5 of layout \
+             decode-inputs-1, or a folder of .npy; if its tree is right, set it: h5py.File(name, \
+             'a').attrs['layout'] = 'decode-inputs-1'"
+        )
+    );
+    let newer = plain.attribute("/", "layout", text("decode-inputs-2"));
+    assert_eq!(
+        message(&newer),
+        format!("{place}:/: found layout 'decode-inputs-2', expected 'decode-inputs-1'")
+    );
+    let array = folder.path().join("a.npy");
+    std::fs::write(&array, npy("<f8", &[1], &[0; 8])).unwrap();
+    let found = read(&array, &SessionChoices::default()).unwrap_err().to_string();
+    assert_eq!(
+        found,
+        format!(
+            "{}: found one array in NPY format, expected NWB, HDF5 of layout decode-inputs-1, or a folder \
+             of .npy; give the folder that holds position/time.npy",
+            array.display()
+        )
+    );
+    let missing = folder.path().join("none.nwb");
+    let error = read(&missing, &SessionChoices::default()).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Failed);
+    for (flag, choices) in [
+        ("--features", SessionChoices { features: vec!["a".into()], ..SessionChoices::default() }),
+        (
+            "--position-series",
+            SessionChoices { position_series: vec!["a".into()], ..SessionChoices::default() },
+        ),
+    ] {
+        small().hdf5(&path);
+        let error = read(&path, &choices).unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::Usage);
+        assert!(error.to_string().starts_with(&format!("{flag}: only NWB files have several")), "{error}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_in_memory_is_refused_before_it_is_read() {
+    let session = read(&fixture("track1d", "inputs.h5"), &SessionChoices::default()).unwrap();
+    let limited = |memory| {
+        read(&fixture("track1d", "inputs.h5"), &SessionChoices { memory, ..SessionChoices::default() })
+    };
+    assert!(limited(session.bytes()).is_ok());
+    let error = limited(session.bytes() - 1).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Failed);
+    let place = fixture("track1d", "inputs.h5");
+    let wanted = format!("{0}: with {0}:/electrodes/4/features the session takes", place.display());
+    assert!(error.to_string().starts_with(&wanted), "{error}");
+    let folder = fixture("track1d", "inputs.nwb");
+    let error = read(&folder, &SessionChoices { memory: 1000, ..SessionChoices::default() }).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Failed);
+}
+
+#[test]
+fn shapes_that_the_file_cannot_hold_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    // A length that stands nowhere else in the file, then made enormous.
+    let length = 4093usize;
+    let content = small().set("/electrodes/1/spike_times", 0, Value::F64(vec![1.0; length]));
+    content.set("/electrodes/1/features", 2, Value::F64(vec![1.0; 2 * length])).hdf5(&path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (old, new) = ((length as u64).to_le_bytes(), (1u64 << 40).to_le_bytes());
+    let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == old).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + 8].copy_from_slice(&new);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let error = read(&path, &SessionChoices::default()).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::BadData, "{error}");
+    let tree = folder.path().join("tree");
+    small().folder(&tree);
+    let file = tree.join("electrodes/0/spike_times.npy");
+    std::fs::write(&file, npy("<f8", &[1 << 60], &[0; 24])).unwrap();
+    let error = read(&tree, &SessionChoices::default()).unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::BadData, "{error}");
+    assert!(error.to_string().starts_with(&file.display().to_string()), "{error}");
+}
+
+/// A small NWB file: two rows with 3 and 1 spikes, features (spikes, 2).
+fn small_nwb() -> Content {
+    let series = "/processing/behavior/Position/place";
+    Content::default()
+        .attribute("/", "nwb_version", text("2.7.0"))
+        .attribute(series, "neurodata_type", text("SpatialSeries"))
+        .attribute(&format!("{series}/data"), "unit", text("cm"))
+        .set(&format!("{series}/data"), 0, &[0.0, 10.0, 20.0, 30.0][..])
+        .set(&format!("{series}/timestamps"), 0, &[0.0, 1.0, 2.0, 3.0][..])
+        .set("/units/spike_times", 0, &[0.5, 1.5, 2.5, 0.25][..])
+        .set("/units/spike_times_index", 0, Value::Uint(Dtype::U8, vec![3, 4]))
+        .set("/units/waveform_features", 2, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0][..])
+        .set("/units/waveform_features_index", 0, Value::Uint(Dtype::U16, vec![3, 4]))
+}
+
+fn nwb(content: &Content, choices: &SessionChoices) -> Result<Session, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nwb");
+    // The writer knows formats by their extension.
+    let written = folder.path().join("a.h5");
+    content.hdf5(&written);
+    std::fs::rename(&written, &path).unwrap();
+    read(&path, choices).map_err(|error| {
+        assert_eq!(error.exit_code(), ExitCode::BadData, "{error}");
+        let text = error.to_string();
+        assert_eq!(text.lines().count(), 1);
+        text.replace(&path.display().to_string(), "FILE")
+    })
+}
+
+fn same_as_small(session: &Session) {
+    let [(_, wanted), _] = both(&small(), &SessionChoices::default());
+    assert_same(session, &wanted.unwrap());
+}
+
+#[test]
+fn index_columns_of_every_width_and_both_ragged_forms_are_read() {
+    for dtype in [Dtype::U8, Dtype::U16, Dtype::U32, Dtype::U64, Dtype::I64] {
+        let content = small_nwb().set("/units/spike_times_index", 0, Value::Uint(dtype, vec![3, 4])).set(
+            "/units/waveform_features_index",
+            0,
+            Value::Uint(dtype, vec![3, 4]),
+        );
+        same_as_small(&nwb(&content, &SessionChoices::default()).unwrap());
+        let content = small_nwb()
+            .set("/units/waveform_features", 0, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0][..])
+            .set("/units/waveform_features_index", 0, Value::Uint(dtype, vec![2, 4, 6, 8]))
+            .set("/units/waveform_features_index_index", 0, Value::Uint(dtype, vec![3, 4]));
+        same_as_small(&nwb(&content, &SessionChoices::default()).unwrap());
+    }
+}
+
+#[test]
+fn feature_columns_stand_side_by_side_in_the_order_asked_for() {
+    let index = |ends: &[u64]| Value::Uint(Dtype::U32, ends.to_vec());
+    // Rows of 2, 0, 1, 0 spikes; one column flat, one (spikes, 2), one doubly ragged of widths 1 and 3.
+    let content = small_nwb()
+        .without("/units")
+        .set("/units/spike_times", 0, &[1.0, 2.0, 1.5][..])
+        .set("/units/spike_times_index", 0, index(&[2, 2, 3, 3]))
+        .set("/units/peak", 0, &[10.0, 20.0, 30.0][..])
+        .set("/units/peak_index", 0, index(&[2, 2, 3, 3]))
+        .set("/units/spot", 2, Value::F32(vec![1.0, 1.5, 2.0, 2.5, 3.0, 3.5]))
+        .set("/units/spot_index", 0, index(&[2, 2, 3, 3]))
+        .set("/units/shape", 0, &[5.0, 6.0, 7.0, 8.0, 9.0][..])
+        .set("/units/shape_index", 0, index(&[1, 2, 5]))
+        .set("/units/shape_index_index", 0, index(&[2, 2, 3, 3]));
+    let choose = |names: &[&str]| SessionChoices {
+        features: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..SessionChoices::default()
+    };
+    let session = nwb(&content, &choose(&["spot", "shape", "peak"])).unwrap();
+    assert_eq!(session.trains[0].marks, [1.0, 1.5, 5.0, 10.0, 2.0, 2.5, 6.0, 20.0]);
+    assert_eq!(session.trains[2].marks, [3.0, 3.5, 7.0, 8.0, 9.0, 30.0]);
+    let facts: Vec<_> = session.trains.iter().map(|train| (train.width, train.times.len())).collect();
+    assert_eq!(facts, [(4, 2), (4, 0), (6, 1), (4, 0)]);
+    assert_eq!(nwb(&content, &choose(&["peak"])).unwrap().trains[2].marks, [30.0]);
+    let message = nwb(&content, &SessionChoices::default()).unwrap_err();
+    assert_eq!(
+        message,
+        "FILE:/units: found several columns of values for each spike: peak, shape, spot, expected one \
+         column of features; name those to use: --features NAME[,...]"
+    );
+    let message = nwb(&content, &choose(&["peaks"])).unwrap_err();
+    assert_eq!(
+        message,
+        "FILE:/units/peaks: found no such dataset, expected numbers; check the name of the column \
+         (--features)"
+    );
+    let alone = content.without("/units/spot").without("/units/shape");
+    assert_eq!(nwb(&alone, &SessionChoices::default()).unwrap().trains[0].marks, [10.0, 20.0]);
+    let bare = alone.without("/units/peak");
+    let message = nwb(&bare, &SessionChoices::default()).unwrap_err();
+    assert_eq!(
+        message,
+        "FILE:/units: found no column of values for each spike, expected features of spikes; name columns \
+         with --features, or decode sorted units: --likelihood sorted"
+    );
+    assert_eq!(nwb(&bare, &sorted()).unwrap().trains.len(), 4);
+}
+
+#[test]
+fn series_have_a_conversion_and_perhaps_a_rate() {
+    let series = "/processing/behavior/Position/place";
+    let float = |value: f64| AttributeValue::Float(vec![value], Dtype::F64);
+    let content = small_nwb()
+        .attribute(&format!("{series}/data"), "conversion", float(0.5))
+        .attribute(&format!("{series}/data"), "offset", float(-1.0))
+        .without(&format!("{series}/timestamps"))
+        .set(&format!("{series}/starting_time"), 0, &[100.0][..])
+        .attribute(&format!("{series}/starting_time"), "rate", float(4.0));
+    let session = nwb(&content, &SessionChoices::default()).unwrap();
+    assert_eq!(session.positions.data, [-1.0, 4.0, 9.0, 14.0]);
+    assert_eq!(session.positions.time, [100.0, 100.25, 100.5, 100.75]);
+    let message = |content: &Content| nwb(content, &SessionChoices::default()).unwrap_err();
+    assert_eq!(
+        message(&small_nwb().without(&format!("{series}/timestamps"))),
+        "FILE:/processing/behavior/Position/place: found neither timestamps nor starting_time, expected \
+         times; a SpatialSeries has timestamps, or starting_time with its rate"
+    );
+    let content = small_nwb().without(&format!("{series}/timestamps")).set(
+        &format!("{series}/starting_time"),
+        0,
+        &[100.0][..],
+    );
+    assert_eq!(
+        message(&content),
+        "FILE:/processing/behavior/Position/place/starting_time: found no attribute rate, expected a \
+         positive number of hertz; a SpatialSeries has timestamps, or starting_time with its rate"
+    );
+}
+
+#[test]
+fn series_are_chosen_by_name() {
+    let other = "/processing/behavior/Later/place";
+    let head = "/processing/behavior/Direction/head";
+    let content = small_nwb()
+        .attribute(other, "neurodata_type", text("SpatialSeries"))
+        .attribute(&format!("{other}/data"), "unit", text("cm"))
+        .set(&format!("{other}/data"), 0, &[5.0, 6.0][..])
+        .set(&format!("{other}/timestamps"), 0, &[9.0, 10.0][..])
+        .attribute(head, "neurodata_type", text("SpatialSeries"))
+        .set(&format!("{head}/data"), 0, &[1.0; 3][..])
+        .set(&format!("{head}/timestamps"), 0, &[0.0, 1.0, 2.0][..]);
+    let choose = |names: &[&str]| SessionChoices {
+        position_series: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..SessionChoices::default()
+    };
+    let message = |names: &[&str]| nwb(&content, &choose(names)).unwrap_err();
+    let all = "/processing/behavior/Direction/head, /processing/behavior/Later/place, \
+               /processing/behavior/Position/place";
+    assert_eq!(
+        message(&[]),
+        format!(
+            "FILE:/processing/behavior: found several SpatialSeries: {all}, expected one position; name \
+             one: --position-series NAME"
+        )
+    );
+    assert_eq!(
+        message(&["place"]),
+        "FILE:/processing/behavior: found several SpatialSeries named place: \
+         /processing/behavior/Later/place, /processing/behavior/Position/place, expected one of this name; \
+         name it with its container: --position-series CONTAINER/NAME"
+    );
+    assert_eq!(
+        message(&["nose"]),
+        format!(
+            "FILE:/processing/behavior: found no SpatialSeries named nose, but {all}, expected one of \
+             this name; check --position-series"
+        )
+    );
+    assert_eq!(nwb(&content, &choose(&["head"])).unwrap().positions.data, [1.0; 3]);
+    assert_eq!(nwb(&content, &choose(&[other])).unwrap().positions.time, [9.0, 10.0]);
+    // Epochs of tracking follow each other.
+    let both = nwb(&content, &choose(&["Position/place", "Later/place"])).unwrap();
+    assert_eq!(both.positions.time, [0.0, 1.0, 2.0, 3.0, 9.0, 10.0]);
+    assert_eq!(both.positions.data, [0.0, 10.0, 20.0, 30.0, 5.0, 6.0]);
+    assert_eq!(
+        message(&["Later/place", "Position/place"]),
+        "FILE:/processing/behavior/Position/place, index 2: found 0 s after 10 s, expected finite and \
+         increasing times; --fix-timestamps keeps the first of such samples"
+    );
+    assert_eq!(
+        message(&["Later/place", "head"]),
+        "FILE:/processing/behavior/Direction/head: found 1 axes in no unit, expected 1 axes in cm as in \
+         the series before"
+    );
+    let elsewhere = Content::default()
+        .attribute("/", "nwb_version", text("2.7.0"))
+        .attribute("/acquisition/place", "neurodata_type", text("SpatialSeries"))
+        .set("/acquisition/place/data", 0, &[1.0][..]);
+    assert_eq!(
+        nwb(&elsewhere, &choose(&[])).unwrap_err(),
+        "FILE:/processing/behavior: found no SpatialSeries, expected the animal's position; name one that \
+         lies elsewhere, --position-series PATH: /acquisition/place"
+    );
+}
+
+#[test]
+fn nwb_faults_are_named() {
+    let index = |ends: &[u64]| Value::Uint(Dtype::U8, ends.to_vec());
+    let values = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0][..];
+    let ragged = small_nwb().set("/units/waveform_features", 0, values).set(
+        "/units/waveform_features_index_index",
+        0,
+        index(&[3, 4]),
+    );
+    let cases: Vec<(Content, &str)> = vec![
+        (
+            small_nwb().set("/units/spike_times_index", 0, index(&[3, 5])),
+            "FILE:/units/spike_times_index, index 1: found 5, expected at most 4 values",
+        ),
+        (
+            small_nwb().set("/units/spike_times_index", 0, index(&[3, 2])),
+            "FILE:/units/spike_times_index, index 1: found 2, expected 3 or more: ends of rows do not decrease",
+        ),
+        (
+            small_nwb().set("/units/spike_times_index", 0, &[3.0, 4.0][..]),
+            "FILE:/units/spike_times_index: found elements of type float64, expected unsigned integers",
+        ),
+        (
+            small_nwb().without("/units/spike_times_index"),
+            "FILE:/units/spike_times_index: found no such dataset, expected numbers; an index column holds \
+             the end of each row",
+        ),
+        (
+            small_nwb().without("/units"),
+            "FILE:/units/spike_times: found no such dataset, expected numbers; decoding needs the units \
+             table of an NWB file, one row an electrode",
+        ),
+        (
+            small_nwb().set("/units/waveform_features_index", 0, index(&[2, 4])),
+            "FILE:/units/waveform_features: found 2 rows for electrode 0, expected 3, one per spike time",
+        ),
+        (
+            small_nwb().set("/units/waveform_features_index", 0, index(&[3, 3])),
+            "FILE:/units/waveform_features: found 0 rows for electrode 1, expected 1, one per spike time",
+        ),
+        (
+            small_nwb().set("/units/waveform_features_index", 0, index(&[4])),
+            "FILE:/units/waveform_features: found features for 1 rows, expected 2, the rows of spike_times",
+        ),
+        (
+            ragged.clone().set("/units/waveform_features_index", 0, index(&[2, 5, 6, 8])),
+            "FILE:/units/waveform_features_index, index 1: found 3 features for a spike of electrode 0, \
+             expected 2, as before",
+        ),
+        (
+            ragged.clone().set("/units/waveform_features_index", 0, index(&[2, 4, 6, 6])),
+            "FILE:/units/waveform_features_index, index 3: found 0 features for a spike of electrode 1, \
+             expected at least one",
+        ),
+        (
+            ragged.clone().set("/units/waveform_features_index", 0, index(&[2, 4, 6, 9])),
+            "FILE:/units/waveform_features_index, index 3: found 9, expected at most 8 values",
+        ),
+        (
+            ragged.set("/units/waveform_features_index", 0, index(&[2, 4, 6, 8])).set(
+                "/units/waveform_features_index_index",
+                0,
+                index(&[2, 4]),
+            ),
+            "FILE:/units/waveform_features: found 2 rows for electrode 0, expected 3, one per spike time",
+        ),
+        (
+            small_nwb().set("/units/waveform_features", 0, Value::Text(vec!["a"; 4])),
+            "FILE:/units/waveform_features: found elements of type text, expected numbers; write it anew as \
+             float64",
+        ),
+    ];
+    for (content, wanted) in cases {
+        assert_eq!(nwb(&content, &SessionChoices::default()).unwrap_err(), wanted);
+    }
+    let content = small_nwb().set("/units/spike_times_index", 0, index(&[2, 3]));
+    let session = nwb(&content, &sorted()).unwrap();
+    assert_eq!(session.trains[1].times, [2.5]);
+    assert!(
+        session.warnings[0].ends_with("spike_times_index: the last 1 of 4 values are in no row"),
+        "{:?}",
+        session.warnings
+    );
+}
