@@ -408,3 +408,32 @@ fn threads_and_memory_do_not_change_a_byte() {
         assert!(bytes("one") == bytes("two"), "{name} differs");
     }
 }
+
+#[test]
+fn a_dry_run_ends_as_the_run_itself_would_where_inputs_are_refused() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("bad.h5"), "no HDF5 at all").unwrap();
+    for (inputs, code, errors) in [
+        (&["epochs.h5"][..], 0, 0),
+        (&["epochs.h5", "bad.h5"], 4, 1),
+        (&["absent.h5", "epochs.h5"], 4, 1),
+        (&["bad.h5", "absent.h5"], 65, 2),
+        (&["absent.h5", "bad.h5"], 1, 2),
+        (&["bad.h5"], 65, 1),
+    ] {
+        let all = [inputs, &["-o", "out"], &SMALL].concat();
+        let dry = desk.run(&[&all[..], &["--dry-run"]].concat());
+        let text = String::from_utf8_lossy(&dry.stderr);
+        assert_eq!(dry.status.code(), Some(code), "{inputs:?}: {text}");
+        assert_eq!(error_lines(&dry).len(), errors, "{inputs:?}: {text}");
+        let plan = String::from_utf8_lossy(&dry.stdout);
+        let told = if inputs.len() > 1 { errors } else { 0 };
+        assert_eq!(plan.matches("\nrefused ").count(), told, "{inputs:?}: {plan}");
+        assert!(!desk.path("out").exists(), "{inputs:?}");
+        let real = desk.run(&all);
+        assert_eq!((real.status.code(), error_lines(&real)), (dry.status.code(), error_lines(&dry)));
+        if desk.path("out").exists() {
+            std::fs::remove_dir_all(desk.path("out")).unwrap();
+        }
+    }
+}
