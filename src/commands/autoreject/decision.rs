@@ -51,10 +51,14 @@ impl Given {
             let of_group = |g: &channels::Group| read_thresholds(path, recording, &g.picks);
             subject.groups.iter().map(of_group).collect()
         };
+        let log = |path: &PathBuf| {
+            let log = reject_log::read(path, recording)?;
+            reject_log::check_picks(&log, path, &subject.groups).map(|()| log)
+        };
         Ok(Given {
             thresholds: options.thresholds.as_ref().map(thresholds).transpose()?,
             state: options.apply.as_ref().map(|path| state::read(path, recording)).transpose()?,
-            log: options.reject_log.as_ref().map(|path| reject_log::read(path, recording)).transpose()?,
+            log: options.reject_log.as_ref().map(log).transpose()?,
         })
     }
 }

@@ -122,6 +122,9 @@ fn subject(
         Method::Global => Vec::new(),
         _ => groups.iter().map(|g| means(options, &recording, g, &grids)).collect::<Result<_>>()?,
     };
+    if options.method == Method::Local && !grids.never_repairs() {
+        warnings.extend(groups.iter().filter_map(|group| never_repaired(recording.place(), group)));
+    }
     let fixed =
         OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
     let values = [shape[0], total, shape[2]];
@@ -230,6 +233,19 @@ fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids)
         )),
         _ => Ok(Means::Unchanged),
     }
+}
+
+/// The warning due where a type can be labelled as repaired although nothing repairs it.
+fn never_repaired(place: &str, group: &Group) -> Option<String> {
+    let silent = !matches!(group.kind, ChannelKind::Eeg | ChannelKind::Mag | ChannelKind::Grad);
+    silent.then(|| {
+        format!(
+            "{place}: {} {} channels are picked; no repair is known for this type, label 2 leaves their \
+             samples as they are",
+            group.picks.len(),
+            group.kind.name()
+        )
+    })
 }
 
 fn group_plan(options: &Options, epochs: usize, group: &Group) -> GroupPlan {
