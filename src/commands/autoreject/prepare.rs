@@ -9,7 +9,7 @@ use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
 use super::plan::{GroupPlan, Plan, Refusal, SubjectPlan};
-use super::recording::Recording;
+use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
 use super::votes;
 use crate::commands::Context;
@@ -112,8 +112,7 @@ fn subject(
     let picks = picks(options, &recording);
     let groups = channels::groups(recording.list(), &picks);
     if groups.is_empty() {
-        let found = "no channel to fit";
-        return Err(Error::data(recording.place(), found, "EEG or other data channels", "see --picks"));
+        return Err(no_data_channel(recording.place()));
     }
     let total: usize = groups.iter().map(|g| g.picks.len()).sum();
     let grids = Grids::new(options, total).map_err(channels::within(recording.place()))?;
@@ -197,13 +196,12 @@ fn check_epochs(options: &Options, recording: &Recording, cv: usize) -> Result<(
     let n = recording.epochs();
     let fits = options.method != Method::Ransac && options.apply.is_none() && options.reject_log.is_none();
     if fits && n < cv {
-        let advice = format!("give --cv {} or fewer", n.max(2));
-        return Err(Error::data(
-            recording.place(),
-            format!("{n} epochs"),
-            format!("at least {cv}, one per fold"),
-            advice,
-        ));
+        let (found, advice) = match n {
+            1 => ("1 epoch".into(), "give more epochs".into()),
+            _ => (format!("{n} epochs"), format!("give --cv {n} or fewer")),
+        };
+        let expected = format!("at least {cv}, one per fold");
+        return Err(Error::data(recording.place(), found, expected, advice));
     }
     Ok(())
 }

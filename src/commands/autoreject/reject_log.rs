@@ -5,8 +5,8 @@
 
 use super::channels::Group;
 use super::fitted::RejectLog;
-use super::repairs::REPAIRED;
 use super::recording::Recording;
+use super::repairs::REPAIRED;
 use crate::array::{Dtype, Real, to_f64};
 use crate::error::{Error, Result};
 use crate::io::npz::NpzWriter;
