@@ -1,11 +1,12 @@
 //! States, reject logs and thresholds of earlier runs.
 
-use crate::common::read;
+use crate::common::{read, write_npy};
 use crate::desk::{Desk, SMALL, error_lines};
+use crate::tiny;
+use nissl::commands::autoreject::fitted::RejectLog;
 use nissl::commands::autoreject::options::ChannelSources;
 use nissl::commands::autoreject::{Recording, reject_log};
 use nissl::io::InputSpec;
-use std::path::PathBuf;
 
 #[test]
 fn a_state_a_log_and_thresholds_of_an_earlier_run_give_its_labels_again() {
@@ -25,18 +26,20 @@ fn a_state_a_log_and_thresholds_of_an_earlier_run_give_its_labels_again() {
     assert_eq!(cleaned("logged"), cleaned("out"));
 }
 
-/// The reject log of a run, with some labels set anew.
-fn edited(desk: &Desk, run: &str, edits: &[(usize, usize, f64)]) -> PathBuf {
-    let mut warnings = Vec::new();
-    let input = InputSpec::parse(desk.path("epochs.h5").to_str().unwrap()).unwrap();
-    let recording = Recording::open(&input, &ChannelSources::default(), &mut warnings).unwrap();
-    let mut log = reject_log::read(&desk.path(run).join("reject_log.npz"), &recording).unwrap();
+/// The reject log that the run `run` on `input` left.
+fn opened_log(desk: &Desk, input: &str, run: &str) -> RejectLog {
+    let input = InputSpec::parse(desk.path(input).to_str().unwrap()).unwrap();
+    let recording = Recording::open(&input, &ChannelSources::default(), &mut Vec::new()).unwrap();
+    reject_log::read(&desk.path(run).join("reject_log.npz"), &recording).unwrap()
+}
+
+/// Writes `edited.npz`: the reject log of a run, with some labels set anew.
+fn edited(desk: &Desk, run: &str, edits: &[(usize, usize, f64)]) {
+    let mut log = opened_log(desk, "epochs.h5", run);
     for &(epoch, channel, label) in edits {
         log.labels[epoch * 10 + channel] = label;
     }
-    let path = desk.path("edited.npz");
-    reject_log::write(&log, &path).unwrap();
-    path
+    reject_log::write(&log, &desk.path("edited.npz")).unwrap();
 }
 
 /// The line of a run that must refuse `edited.npz`.
@@ -101,5 +104,37 @@ fn labels_that_mean_nothing_are_refused_with_those_that_do() {
         for word in ["edited.npz:labels, epoch 5, channel F3", &format!("found {label}"), "2 (repaired)"] {
             assert!(line.contains(word), "no '{word}' in {line}");
         }
+    }
+}
+
+#[test]
+fn states_and_logs_without_repairs_serve_what_cannot_be_repaired() {
+    let desk = Desk::new();
+    // MEG, and EEG without positions.
+    for (kind, amplitude, reason) in [("mag", 1e-12, "field mapping"), ("eeg", 1e-5, "no position")] {
+        tiny::write(&desk.path("epochs.h5"), [12, 10, 20], &[kind], amplitude);
+        let mut input = vec!["epochs.h5"];
+        if kind == "eeg" {
+            let data = read(&desk.path("epochs.h5"), "/epochs/data");
+            let bytes: Vec<u8> = data.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            write_npy(&desk.path("bare.npy"), "<f8", &data.shape, &bytes);
+            input = vec!["bare.npy"];
+        }
+        let run =
+            |out: &str, flags: &[&str]| desk.run(&[&input[..], &["--force", "-o", out], flags].concat());
+        let plain = ["--no-augment", "--n-interpolate", "0", "--cv", "3", "--consensus", "0.1,0.4"];
+        assert!(run("plain", &plain).status.success(), "{kind}");
+        let first = desk.summary("plain");
+        for given in [["--apply", "plain/autoreject.h5"], ["--reject-log", "plain/reject_log.npz"]] {
+            let output = run("again", &given);
+            assert!(output.status.success(), "{kind} {given:?}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(desk.summary("again")["bad_epochs"], first["bad_epochs"], "{kind} {given:?}");
+        }
+        let mut log = opened_log(&desk, input[0], "plain");
+        log.labels[7] = 2.0;
+        reject_log::write(&log, &desk.path("edited.npz")).unwrap();
+        let output = run("repaired", &["--reject-log", "edited.npz"]);
+        assert_eq!(output.status.code(), Some(65), "{kind}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(error_lines(&output)[0].contains(reason), "{kind}: {:?}", error_lines(&output));
     }
 }

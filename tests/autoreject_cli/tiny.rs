@@ -7,7 +7,7 @@ use nissl::io::{self, DatasetSpec};
 use std::path::Path;
 
 /// A recording to write: its shape and the types of its channels, which lie on a sphere.
-fn write(path: &Path, [n, c, t]: [usize; 3], kinds: &[&str], amplitude: f64) {
+pub fn write(path: &Path, [n, c, t]: [usize; 3], kinds: &[&str], amplitude: f64) {
     let mut writer = io::create(path).unwrap();
     let mut add = |name: &str, shape: &[usize], values: &[f64]| {
         let path = format!("/epochs/{name}");

@@ -119,7 +119,16 @@ fn subject(
     check_epochs(options, &recording, grids.cv)?;
     let means = match options.method {
         Method::Global => Vec::new(),
-        _ => groups.iter().map(|g| means(options, &recording, g, &grids)).collect::<Result<_>>()?,
+        _ => {
+            let plain = !options.augment && grids.never_repairs();
+            let given = options.apply.is_some() || options.reject_log.is_some();
+            let of = |group| match means(options, &recording, group, plain) {
+                // A state or log may ask for no repair; where it does, it is refused when read.
+                Err(_) if given => Ok(Means::Unchanged),
+                found => found,
+            };
+            groups.iter().map(of).collect::<Result<_>>()?
+        }
     };
     if options.method == Method::Local && !grids.never_repairs() {
         warnings.extend(groups.iter().filter_map(|group| never_repaired(recording.place(), group)));
@@ -206,16 +215,17 @@ fn check_epochs(options: &Options, recording: &Recording, cv: usize) -> Result<(
     Ok(())
 }
 
-fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids) -> Result<Means> {
+/// How a group is repaired; `plain` where nothing is ever predicted.
+///
+/// # Errors
+/// It cannot be: EEG without positions, MEG, or a type that the method has no use for.
+pub(super) fn means(options: &Options, recording: &Recording, group: &Group, plain: bool) -> Result<Means> {
     let place = recording.place();
     match group.kind {
-        ChannelKind::Eeg if !options.augment && grids.never_repairs() => Ok(Means::Unchanged),
+        ChannelKind::Eeg | ChannelKind::Mag | ChannelKind::Grad if plain => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
             let positions = channels::positions(place, recording.list(), &group.picks)?;
             Ok(Means::Spline(Spline::new(&positions).map_err(channels::within(place))?))
-        }
-        ChannelKind::Mag | ChannelKind::Grad if !options.augment && grids.never_repairs() => {
-            Ok(Means::Unchanged)
         }
         ChannelKind::Mag | ChannelKind::Grad => Err(Error::data(
             place,
