@@ -41,13 +41,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "io", "array", "units", "error"],
     ),
     (
-        "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
+        "commands/autoreject/{recording,reading,reading/cutting,fellows,sources,placing,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),
     (
-        "commands/decode/{store,session,nwb,simple,tree,reading,results,results/coordinates,model_file}.rs",
+        "commands/decode/{store,mask,results,results/coordinates,model_file}.rs",
         &["commands", "io", "array", "error"],
     ),
+    // They give kernels the machine's instruction set.
+    ("commands/decode/{encode,walks,sorted,states}.rs", &["commands", "kernels", "backend", "error"]),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),

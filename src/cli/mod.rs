@@ -8,6 +8,7 @@ pub mod autoreject;
 pub mod common;
 pub mod completions;
 pub mod convolve;
+pub mod decode;
 mod edge;
 mod session;
 mod signals;
@@ -23,6 +24,7 @@ Examples:
   nissl autoreject data/sub-*/epochs.h5 -o cleaned --threshold-search exact
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --normalize
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --dry-run
+  nissl decode session.nwb -o posterior.nc --encode-interval 0:600 --time 600:1200:0.002 --plot laps.png
   nissl --from-report smooth.nc.report.json -- -o again.nc
   nissl completions bash > ~/.local/share/bash-completion/completions/nissl";
 
@@ -62,6 +64,7 @@ pub struct Cli {
 enum Command {
     Autoreject(Box<autoreject::AutorejectArgs>),
     Convolve(Box<convolve::ConvolveArgs>),
+    Decode(Box<decode::DecodeArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -109,6 +112,7 @@ fn dispatch(command: Option<Command>, argv: Vec<OsString>) -> Result<ExitCode> {
     match command {
         Some(Command::Autoreject(args)) => args.run(argv),
         Some(Command::Convolve(args)) => args.run(argv),
+        Some(Command::Decode(args)) => args.run(argv),
         Some(Command::Completions(args)) => args.run(),
         None => Err(Error::usage("no command given; see nissl --help")),
     }

@@ -230,6 +230,7 @@ impl DecodeArgs {
             force: self.to.force,
             plan: Box::new(move |context| decode::plan(&options, context)),
             warnings: |plan| &plan.warnings,
+            refused: |_| (false, Vec::new()),
             run: decode::run,
         };
         session::carry_out(&job, &self.run)
