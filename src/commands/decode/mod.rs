@@ -1,0 +1,4 @@
+//! `decode`: position from spikes by a marked point process and a hidden Markov chain
+//! (spec decode).
+
+pub mod states;
