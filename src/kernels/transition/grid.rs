@@ -4,6 +4,7 @@
 //! that are no interior bins are 0 in the source and unused in the result, which is the mask M of
 //! `D^-1 M (Gx (x) Gy) M` on both sides.
 
+use super::frame::Frame;
 use super::simd::product::{Operands, Span, TILE, product};
 use super::simd::vector::Run;
 use super::{LEAST_WEIGHT, dense};
@@ -57,24 +58,11 @@ fn reached(weights: &[f64], stride: usize, steps: usize, outputs: Range<usize>) 
 impl Grid {
     /// Weights over the box around `interior`, which is not empty.
     pub fn new(level: CpuLevel, axes: (&[f64], &[f64]), interior: &[usize], variance: f64) -> Self {
-        let wide = axes.1.len();
-        let row_of = |bin: &usize| bin / wide;
-        let column_of = |bin: &usize| bin % wide;
-        let top = interior.iter().map(row_of).min().unwrap_or(0);
-        let left = interior.iter().map(column_of).min().unwrap_or(0);
-        let rows = interior.iter().map(row_of).max().unwrap_or(0) + 1 - top;
-        let columns = interior.iter().map(column_of).max().unwrap_or(0) + 1 - left;
-        let (stride, first_stride) = (columns.next_multiple_of(8), rows.next_multiple_of(8));
-        let first = weights(&axes.0[top..top + rows], first_stride, variance);
-        let second = weights(&axes.1[left..left + columns], stride, variance);
-        let mut runs: Vec<Run> = Vec::new();
-        for (place, bin) in interior.iter().enumerate() {
-            let cell = (row_of(bin) - top) * stride + column_of(bin) - left;
-            match runs.last_mut() {
-                Some(run) if run.cell + run.length == cell => run.length += 1,
-                _ => runs.push(Run { place, cell, length: 1 }),
-            }
-        }
+        let Frame { first: across, second: along, stride, runs } = Frame::around(axes, interior);
+        let (rows, columns) = (across.len(), along.len());
+        let first_stride = rows.next_multiple_of(8);
+        let first = weights(&axes.0[across], first_stride, variance);
+        let second = weights(&axes.1[along], stride, variance);
         let (most_rows, most_units) = TILE[usize::from(level.min(CpuLevel::detect()) == CpuLevel::Avx512)];
         let mut spans = [Vec::new(), Vec::new()];
         for units in pieces(stride / 8, most_units) {

@@ -11,17 +11,20 @@
 //! the smallest probability that is promised (1e-290), so neither can be seen there.
 
 pub mod dense;
+mod frame;
 mod grid;
 mod rows;
 mod simd;
 mod states;
 mod walk;
 
+pub(crate) use frame::Frame;
+pub use simd::vector::{Run, total};
 pub use states::{Move, StateSpace};
 pub use walk::{Form, Walk};
 
 use crate::backend::CpuLevel;
-use simd::vector::{collect, total};
+use simd::vector::collect;
 
 /// The smallest normal number, 2^-1022: the start of every sum.
 pub const LEAST_NORMAL: f64 = f64::MIN_POSITIVE;

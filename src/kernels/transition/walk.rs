@@ -95,7 +95,7 @@ impl Walk {
         let square = |p: usize, q: usize| distances[p * places + q].powi(2);
         let same = |p: usize, q: usize| distances[p * places + q] == distances[q * places + p];
         let symmetric = (0..places).all(|p| (0..p).all(|q| same(p, q)));
-        let towards = Packed::new(places, |p, q| square(p, q), variance);
+        let towards = Packed::new(places, square, variance);
         let away = (!symmetric).then(|| Packed::new(places, |q, p| square(p, q), variance));
         Walk::packed(level, places, towards, away)
     }
@@ -143,8 +143,7 @@ impl Walk {
             }
         }
         // A row whose weights were all left out holds nothing but the start of the sums.
-        walk.row_scale =
-            sums.iter().map(|&sum| if sum > super::FLUSH { 1.0 / sum } else { 0.0 }).collect();
+        walk.row_scale = sums.iter().map(|&sum| if sum > super::FLUSH { 1.0 / sum } else { 0.0 }).collect();
         walk
     }
 

@@ -108,12 +108,6 @@ pub fn packed(level: CpuLevel, list: &[Block], weights: &[f64], source: &[f64], 
     }
     // SAFETY: checked; the level is limited to what the machine has.
     unsafe {
-        body_at(
-            level.min(CpuLevel::detect()),
-            list,
-            weights.as_ptr(),
-            source.as_ptr(),
-            walked.as_mut_ptr(),
-        )
+        body_at(level.min(CpuLevel::detect()), list, weights.as_ptr(), source.as_ptr(), walked.as_mut_ptr())
     }
 }

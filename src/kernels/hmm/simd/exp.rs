@@ -1,0 +1,171 @@
+//! `exp(row - largest)` of a whole row.
+
+use crate::backend::CpuLevel;
+use crate::kernels::simd::{Lanes, per_level};
+
+/// Below this the exponential is taken as 0: results stay above 1e-300.
+const LOWEST: f64 = -690.0;
+
+/// exp on +-ln 2 / 2, constant term first: a Chebyshev series economised to degree 11, relative
+/// error 1.6e-17.
+const SERIES: [f64; 12] = [
+    1.0,
+    1.0,
+    0.5000000000000019,
+    0.16666666666666702,
+    0.04166666666648794,
+    0.008333333333309507,
+    0.0013888888952356135,
+    0.00019841269909260645,
+    2.480148543844738e-5,
+    2.755722491836887e-6,
+    2.763265575933203e-7,
+    2.5114882786996687e-8,
+];
+
+/// High part of ln 2, exact when multiplied by any exponent, and the rest.
+const LN_2: [f64; 2] = [0.6931471803691238, 1.9082149292705877e-10];
+
+/// `exp(x)` for `LOWEST <= x <= 0`, to about one unit in the last place.
+#[inline(always)]
+unsafe fn exp<L: Lanes>(x: L) -> L {
+    // SAFETY: registers only.
+    unsafe {
+        // Adding 1.5 * 2^52 rounds to an integer, which stays in the low bits.
+        let magic = L::splat(6_755_399_441_055_744.0);
+        let shifted = x.fma(L::splat(std::f64::consts::LOG2_E), magic);
+        let n = shifted.sub(magic);
+        let r = n.fnma(L::splat(LN_2[1]), n.fnma(L::splat(LN_2[0]), x));
+        let mut sum = L::splat(SERIES[11]);
+        for term in (0..11).rev() {
+            sum = sum.fma(r, L::splat(SERIES[term]));
+        }
+        sum.times_power_of_two(shifted)
+    }
+}
+
+/// Where values come from.
+trait Source: Copy {
+    unsafe fn read<L: Lanes>(from: *const Self) -> L;
+    fn wide(self) -> f64;
+}
+impl Source for f64 {
+    #[inline(always)]
+    unsafe fn read<L: Lanes>(from: *const f64) -> L {
+        // SAFETY: the caller's pointer.
+        unsafe { L::load(from) }
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+}
+impl Source for f32 {
+    #[inline(always)]
+    unsafe fn read<L: Lanes>(from: *const f32) -> L {
+        // SAFETY: the caller's pointer.
+        unsafe { L::load_f32(from) }
+    }
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+#[inline(always)]
+unsafe fn largest<L: Lanes, T: Source>(row: *const T, n: usize) -> f64 {
+    // SAFETY: loads stay below `n`.
+    unsafe {
+        let (bound, none) = (L::splat(f64::MAX), L::splat(f64::NEG_INFINITY));
+        let mut most = [none; 4];
+        let mut i = 0;
+        while i + 4 * L::N <= n {
+            for chain in 0..4 {
+                let value = T::read::<L>(row.add(i + chain * L::N));
+                let value = value.select(value.abs().at_most(bound), none);
+                most[chain] = most[chain].max(value);
+            }
+            i += 4 * L::N;
+        }
+        let most = most[0].max(most[1]).max(most[2].max(most[3])).to_array();
+        let mut best = f64::NEG_INFINITY;
+        for &value in &most[..L::N] {
+            best = if value > best { value } else { best };
+        }
+        while i < n {
+            let value = (*row.add(i)).wide();
+            best = if value.is_finite() && value > best { value } else { best };
+            i += 1;
+        }
+        if best == f64::NEG_INFINITY { 0.0 } else { best }
+    }
+}
+
+/// 0 where it is no number or too low, 1 where it is above the largest.
+#[inline(always)]
+unsafe fn relative<L: Lanes>(value: L, largest: L) -> L {
+    // SAFETY: registers only.
+    unsafe {
+        let (lowest, zero) = (L::splat(LOWEST), L::splat(0.0));
+        let x = value.sub(largest);
+        let counts = lowest.at_most(x);
+        exp(x.select(counts, lowest).min(zero)).select(counts, zero)
+    }
+}
+
+#[inline(always)]
+unsafe fn row_body<L: Lanes, T: Source>(row: *const T, n: usize, out: *mut f64) -> f64 {
+    // SAFETY: loads and stores stay below `n`; the rest goes through a buffer.
+    unsafe {
+        let most = largest::<L, T>(row, n);
+        let best = L::splat(most);
+        let mut i = 0;
+        while i + 4 * L::N <= n {
+            for part in 0..4 {
+                let at = i + part * L::N;
+                relative(T::read::<L>(row.add(at)), best).store(out.add(at));
+            }
+            i += 4 * L::N;
+        }
+        while i < n {
+            let left = if n - i < L::N { n - i } else { L::N };
+            let mut buffer = [0.0; 8];
+            for lane in 0..left {
+                buffer[lane] = (*row.add(i + lane)).wide();
+            }
+            let values = relative(L::load(buffer.as_ptr()), best).to_array();
+            for lane in 0..left {
+                *out.add(i + lane) = values[lane];
+            }
+            i += left;
+        }
+        most
+    }
+}
+
+#[inline(always)]
+unsafe fn double<L: Lanes>(row: *const f64, n: usize, out: *mut f64) -> f64 {
+    // SAFETY: passed on.
+    unsafe { row_body::<L, f64>(row, n, out) }
+}
+#[inline(always)]
+unsafe fn single<L: Lanes>(row: *const f32, n: usize, out: *mut f64) -> f64 {
+    // SAFETY: passed on.
+    unsafe { row_body::<L, f32>(row, n, out) }
+}
+per_level! { unsafe fn double_at(row: *const f64, n: usize, out: *mut f64) -> f64 = double }
+per_level! { unsafe fn single_at(row: *const f32, n: usize, out: *mut f64) -> f64 = single }
+
+/// See [`LogLikelihood::relative`](super::super::LogLikelihood::relative).
+pub fn relative_f64(level: CpuLevel, row: &[f64], out: &mut [f64]) -> f64 {
+    assert!(out.len() >= row.len());
+    // SAFETY: checked; the level is limited to what the machine has.
+    unsafe { double_at(level.min(CpuLevel::detect()), row.as_ptr(), row.len(), out.as_mut_ptr()) }
+}
+
+/// See [`LogLikelihood::relative`](super::super::LogLikelihood::relative).
+pub fn relative_f32(level: CpuLevel, row: &[f32], out: &mut [f64]) -> f64 {
+    assert!(out.len() >= row.len());
+    // SAFETY: checked; the level is limited to what the machine has.
+    unsafe { single_at(level.min(CpuLevel::detect()), row.as_ptr(), row.len(), out.as_mut_ptr()) }
+}

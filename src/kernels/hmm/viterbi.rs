@@ -1,0 +1,319 @@
+//! The most likely sequence of columns: a backward recursion in logarithms (spec decode 5.3).
+
+use super::simd::max_plus::{Operands, max_plus};
+use super::{Chain, LogLikelihood};
+use crate::backend::CpuLevel;
+use crate::kernels::simd::AlignedF64;
+use crate::kernels::transition::{Frame, Run};
+
+/// Logarithms of a walk's weights. On a grid they are sums of one part per axis, so the best step
+/// is found along the second axis and then along the first. Nothing is left out: a step that the
+/// matrix could only hold as 0 still has its logarithm.
+#[derive(Debug)]
+pub struct Steps {
+    level: CpuLevel,
+    rows: usize,
+    columns: usize,
+    stride: usize,
+    /// Symmetric `[row][row]`; empty where there is one row.
+    first: Vec<f64>,
+    /// `[to][from]`, padded with -inf.
+    second: AlignedF64,
+    runs: Vec<Run>,
+    /// Place of each cell.
+    places: Vec<u32>,
+}
+
+/// `-square / (2 variance)`, -inf where it is no number.
+fn log_weight(square: f64, variance: f64) -> f64 {
+    let weight = -square / (2.0 * variance);
+    if weight.is_nan() { f64::NEG_INFINITY } else { weight }
+}
+
+impl Steps {
+    /// For the walk of [`Walk::on_grid`](crate::kernels::transition::Walk::on_grid).
+    ///
+    /// # Panics
+    ///
+    /// If there are not one or two axes, or a bin lies outside of the grid.
+    pub fn on_grid(level: CpuLevel, axes: &[&[f64]], interior: &[usize], variance: f64) -> Self {
+        assert!(axes.len() == 1 || axes.len() == 2);
+        let pair: (&[f64], &[f64]) = if axes.len() == 2 { (axes[0], axes[1]) } else { (&[0.0], axes[0]) };
+        assert!(interior.iter().all(|&bin| bin < pair.0.len() * pair.1.len()));
+        let frame = Frame::around(pair, interior);
+        let (across, along) = (&pair.0[frame.first.clone()], &pair.1[frame.second.clone()]);
+        let mut first = Vec::new();
+        if across.len() > 1 {
+            let row = |a: &f64| across.iter().map(|b| log_weight((a - b).powi(2), variance)).collect();
+            first = across.iter().flat_map(|a| -> Vec<f64> { row(a) }).collect();
+        }
+        let square = |to: usize, from: usize| (along[to] - along[from]).powi(2);
+        Steps::new(level, (across.len(), along.len(), first), (square, variance), frame.runs)
+    }
+
+    /// For the walk of
+    /// [`Walk::over_distances`](crate::kernels::transition::Walk::over_distances).
+    ///
+    /// # Panics
+    ///
+    /// If the distances are not `places` squared.
+    pub fn over_distances(level: CpuLevel, distances: &[f64], places: usize, variance: f64) -> Self {
+        assert_eq!(distances.len(), places * places);
+        let square = |to: usize, from: usize| distances[from * places + to].powi(2);
+        let runs = vec![Run { place: 0, cell: 0, length: places }];
+        Steps::new(level, (1, places, Vec::new()), (square, variance), runs)
+    }
+
+    fn new(
+        level: CpuLevel,
+        (rows, columns, first): (usize, usize, Vec<f64>),
+        (square, variance): (impl Fn(usize, usize) -> f64, f64),
+        runs: Vec<Run>,
+    ) -> Self {
+        let stride = columns.next_multiple_of(8);
+        let mut second = AlignedF64::zeros(columns * stride);
+        second.fill(f64::NEG_INFINITY);
+        for to in 0..columns {
+            for from in 0..columns {
+                second[to * stride + from] = log_weight(square(to, from), variance);
+            }
+        }
+        let mut places = vec![0; rows * stride];
+        for run in &runs {
+            for i in 0..run.length {
+                places[run.cell + i] = (run.place + i) as u32;
+            }
+        }
+        Steps { level: level.min(CpuLevel::detect()), rows, columns, stride, first, second, runs, places }
+    }
+
+    fn room(&self) -> Room {
+        let cells = self.rows * self.stride;
+        let mut values = AlignedF64::zeros(cells);
+        values.fill(f64::NEG_INFINITY);
+        let zeros = || AlignedF64::zeros(cells);
+        Room { values, best: [zeros(), zeros()], step: [zeros(), zeros()] }
+    }
+
+    /// Of each place, the largest `values[to] + log weight` over the places it may walk to, and the
+    /// first place that gives it.
+    fn best(&self, values: &[f64], room: &mut Room, (best, to): (&mut [f64], &mut [u32])) {
+        for run in &self.runs {
+            let range = run.place..run.place + run.length;
+            room.values[run.cell..][..run.length].copy_from_slice(&values[range]);
+        }
+        let [second, whole] = &mut room.best;
+        let [along, across] = &mut room.step;
+        let operands = Operands {
+            left: &room.values,
+            left_row: self.stride,
+            left_step: 1,
+            right: &self.second,
+            stride: self.stride,
+            rows: self.rows,
+            steps: self.columns,
+        };
+        max_plus(self.level, operands, second, along);
+        if self.rows > 1 {
+            let operands = Operands {
+                left: &self.first,
+                left_row: self.rows,
+                right: second,
+                steps: self.rows,
+                ..operands
+            };
+            max_plus(self.level, operands, whole, across);
+        }
+        for run in &self.runs {
+            for i in 0..run.length {
+                let (place, cell) = (run.place + i, run.cell + i);
+                let row = if self.rows > 1 { across[cell] as usize } else { 0 };
+                let column = cell % self.stride;
+                best[place] = if self.rows > 1 { whole[cell] } else { second[cell] };
+                to[place] = self.places[row * self.stride + along[row * self.stride + column] as usize];
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Room {
+    values: AlignedF64,
+    best: [AlignedF64; 2],
+    step: [AlignedF64; 2],
+}
+
+/// What one state offers to all that lead to it.
+#[derive(Debug, Clone, Default)]
+struct Offer {
+    /// The best column of the state, the first of equals.
+    most: (f64, u32),
+    /// Where some state walks into it: for each place the best one.
+    walked: Vec<f64>,
+    to: Vec<u32>,
+}
+
+/// The backward recursion in progress. Rows are taken from the last to the first but one; the
+/// pointers of each lead forward.
+#[derive(Debug)]
+pub struct Viterbi<'a> {
+    chain: &'a Chain,
+    steps: &'a Steps,
+    /// Of each column, the best logarithm of all that follows, less a constant.
+    scores: Vec<f64>,
+    values: Vec<f64>,
+    log_scale: Vec<f64>,
+    offers: Vec<Offer>,
+    room: Room,
+}
+
+impl<'a> Viterbi<'a> {
+    /// After the last row.
+    pub fn new(chain: &'a Chain, steps: &'a Steps) -> Self {
+        let scores = vec![0.0; chain.states().columns()];
+        Viterbi::resume(chain, steps, scores)
+    }
+
+    /// Before rows that left these [`Viterbi::scores`].
+    ///
+    /// # Panics
+    ///
+    /// If they are not one value per column, or the walk is over other places.
+    pub fn resume(chain: &'a Chain, steps: &'a Steps, scores: Vec<f64>) -> Self {
+        let states = chain.states();
+        let places: usize = steps.runs.iter().map(|run| run.length).sum();
+        assert!(scores.len() == states.columns() && places == states.places());
+        let log_scale = chain.transition().walk().row_scale().iter().map(|scale| scale.ln()).collect();
+        let offer = Offer { most: (0.0, 0), walked: vec![0.0; places], to: vec![0; places] };
+        Viterbi {
+            chain,
+            steps,
+            values: vec![0.0; scores.len()],
+            scores,
+            log_scale,
+            offers: vec![offer; states.states()],
+            room: steps.room(),
+        }
+    }
+
+    /// What a later [`Viterbi::resume`] needs.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// Takes row `k + 1` ([`Chain::row_width`] log likelihoods) and writes, for each column of row
+    /// `k`, the column of row `k + 1` that the most likely sequence goes on with; the first one of
+    /// equals.
+    ///
+    /// # Panics
+    ///
+    /// If a slice has another length.
+    pub fn step<T: LogLikelihood>(&mut self, row: &[T], pointers: &mut [u32]) {
+        let states = self.chain.states();
+        assert_eq!(pointers.len(), states.columns());
+        self.add(row);
+        for to in 0..states.states() {
+            let range = states.range(to);
+            let offer = &mut self.offers[to];
+            offer.most = first_largest(&self.values[range.clone()], range.start);
+            if states.walks_into(to) {
+                let found = (&mut offer.walked[..], &mut offer.to[..]);
+                self.steps.best(&self.values[range], &mut self.room, found);
+            }
+        }
+        for from in 0..states.states() {
+            let range = states.range(from);
+            let (scores, pointers) = (&mut self.scores[range.clone()], &mut pointers[range]);
+            scores.fill(f64::NEG_INFINITY);
+            pointers.fill(0);
+            for to in 0..states.states() {
+                if states.discrete(from, to) > 0.0 {
+                    let found = (&self.offers[to], &self.values[..], &self.log_scale[..]);
+                    accept(self.chain, (from, to), found, (scores, pointers));
+                }
+            }
+        }
+        let most = self.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if most.is_finite() {
+            self.scores.iter_mut().for_each(|score| *score -= most);
+        }
+    }
+
+    /// The first column of the sequence, given row 0.
+    ///
+    /// # Panics
+    ///
+    /// If the row has another length.
+    pub fn first_column<T: LogLikelihood>(&mut self, row: &[T]) -> u32 {
+        self.add(row);
+        for (value, initial) in self.values.iter_mut().zip(self.chain.initial()) {
+            *value += initial.ln();
+        }
+        first_largest(&self.values, 0).1
+    }
+
+    /// `values = scores + row`; what is no number counts as -inf, +inf as the largest of the row,
+    /// and a row without any finite value says nothing.
+    fn add<T: LogLikelihood>(&mut self, row: &[T]) {
+        let states = self.chain.states();
+        assert_eq!(row.len(), self.chain.row_width());
+        let wide = row.iter().map(|&v| -> f64 { v.into() });
+        let most = wide.filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+        for s in 0..states.states() {
+            let range = states.range(s);
+            for (at, &value) in range.zip(&row[self.chain.source(s)]) {
+                let value: f64 = value.into();
+                let value = if value.is_nan() { f64::NEG_INFINITY } else { value.min(most) };
+                let value = if most == f64::NEG_INFINITY { 0.0 } else { value };
+                self.values[at] = self.scores[at] + value;
+            }
+        }
+    }
+}
+
+/// The largest value and its column, counted from `start`; the first of equals.
+fn first_largest(values: &[f64], start: usize) -> (f64, u32) {
+    let mut found = (f64::NEG_INFINITY, start as u32);
+    for (at, &value) in values.iter().enumerate() {
+        if value > found.0 {
+            found = (value, (start + at) as u32);
+        }
+    }
+    found
+}
+
+/// Takes what state `to` offers where it is better than what earlier states offered to `from`.
+fn accept(
+    chain: &Chain,
+    (from, to): (usize, usize),
+    (offer, values, log_scale): (&Offer, &[f64], &[f64]),
+    (scores, pointers): (&mut [f64], &mut [u32]),
+) {
+    let states = chain.states();
+    let log_discrete = states.discrete(from, to).ln();
+    let start = states.range(to).start as u32;
+    if states.is_walk(from, to) {
+        for (p, (score, pointer)) in scores.iter_mut().zip(pointers).enumerate() {
+            let value = offer.walked[p] + (log_scale[p] + log_discrete);
+            if value > *score {
+                (*score, *pointer) = (value, start + offer.to[p]);
+            }
+        }
+    } else if states.is_identity(from, to) {
+        let values = &values[states.range(to)];
+        for (p, (score, pointer)) in scores.iter_mut().zip(pointers).enumerate() {
+            let value = values[p] + log_discrete;
+            if value > *score {
+                (*score, *pointer) = (value, start + p as u32);
+            }
+        }
+    } else {
+        let share = if states.is_spatial(to) { (states.places() as f64).ln() } else { 0.0 };
+        let value = offer.most.0 + (log_discrete - share);
+        for (score, pointer) in scores.iter_mut().zip(pointers) {
+            if value > *score {
+                (*score, *pointer) = (value, offer.most.1);
+            }
+        }
+    }
+}
