@@ -2,7 +2,8 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 use nissl::array::{Dtype, to_f64};
-use nissl::commands::decode::session::{self, Likelihood, Session, SessionChoices};
+use nissl::commands::decode::options::Likelihood;
+use nissl::commands::decode::session::{self, Session, SessionChoices};
 use nissl::io::{self, Attribute, AttributeValue, Block, DatasetSpec, InputSpec, StoredType, Writer};
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::encoding::{EncodingData, EncodingModel, EncodingTrain, RateUnits, Settings};
 use super::grid::{GridOptions, InteriorMask, PlaceGrid};
 use super::mask;
-use super::model_file;
+use super::model_file::{self, Given};
 use super::options::{Algorithm, Interior, Likelihood, Options};
 use super::selection::{self, Interval};
 use super::session::Session;
@@ -12,6 +12,7 @@ use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
 use crate::kernels::marks::{self, Accuracy, Bandwidths, EncodingSpikes, Intensity, PlaceBins};
 use rayon::prelude::*;
+use std::path::Path;
 
 /// Defaults of the peer's model classes.
 const POSITION_STD: f64 = 6.0;
@@ -24,10 +25,35 @@ const BIN_SIZE: f64 = 2.0;
 /// Data, files or flags that do not fit.
 pub fn model(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
     let Some(path) = &options.encoding_model else { return fit(options, session, level) };
-    let model = model_file::load(path)?;
-    model_file::check_flags(&model, options, path)?;
-    check_trains(&model, session, &path.display().to_string())?;
+    let model = model_file::read(path)?;
+    let place = path.display().to_string();
+    given(options)?.check(&model, &place)?;
+    check_trains(&model, session, &place)?;
     Ok(model)
+}
+
+/// What the command line says of the model besides the file.
+fn given(options: &Options) -> Result<Given> {
+    Ok(Given {
+        kind: Some(options.likelihood),
+        bin_size: options.bin_size.clone(),
+        position_std: options.position_std.clone(),
+        waveform_std: options.waveform_std.clone(),
+        rate_seconds: options.rate_seconds.then_some(true),
+        track: options.track_graph.as_deref().map(track).transpose()?,
+        interior: user_mask(options)?,
+    })
+}
+
+fn track(path: &Path) -> Result<TrackGraph> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    TrackGraph::from_json(&text, &path.display().to_string())
+}
+
+fn user_mask(options: &Options) -> Result<Option<InteriorMask>> {
+    let Interior::File(path) = &options.interior else { return Ok(None) };
+    let (shape, values, place) = mask::read(path)?;
+    Ok(Some(InteriorMask { shape, values, place }))
 }
 
 /// The recording must have the electrodes or units that the model was fitted to.
@@ -70,6 +96,7 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
     let sample_period = selection::median_step(&positions.time);
     let settings = Settings {
         kind: options.likelihood,
+        bin_size: bin_size(options),
         position_std: options.position_std.clone().unwrap_or(vec![POSITION_STD]),
         waveform_std: options.waveform_std.clone().unwrap_or(vec![WAVEFORM_STD]),
         rate_units: match options.rate_seconds {
@@ -81,9 +108,13 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
     EncodingModel::fit(level, data, (grid, track), &settings)
 }
 
+fn bin_size(options: &Options) -> Vec<f64> {
+    options.bin_size.clone().unwrap_or(vec![BIN_SIZE])
+}
+
 /// The place grid, over all positions of the recording, and the track graph.
 fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Option<TrackGraph>)> {
-    let bin_size = options.bin_size.clone().unwrap_or(vec![BIN_SIZE]);
+    let bin_size = bin_size(options);
     if let Some(path) = &options.track_graph {
         if options.interior != Interior::Visited {
             return Err(Error::usage("--interior goes without --track-graph: all bins of a track are interior"));
@@ -91,21 +122,15 @@ fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Optio
         let [size] = bin_size[..] else {
             return Err(Error::usage("--bin-size: one value, for --track-graph makes positions linear"));
         };
-        let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        let track = TrackGraph::from_json(&text, &place)?;
+        let track = track(path)?;
         let grid = track.grid(size)?;
         return Ok((grid, Some(track)));
     }
-    let mask = match &options.interior {
-        Interior::File(path) => Some(mask::read(path)?),
-        Interior::Visited | Interior::All => None,
-    };
     let grid_options = GridOptions {
         bin_size,
         position_range: options.position_range.clone(),
         infer_interior: options.interior != Interior::All,
-        mask: mask.map(|(shape, values, place)| InteriorMask { shape, values, place }),
+        mask: user_mask(options)?,
         ..GridOptions::default()
     };
     let positions = &session.positions;

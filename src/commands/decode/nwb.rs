@@ -6,7 +6,8 @@
 use super::ragged::{self, Column};
 use super::reading::{Numbers, Reader};
 use super::series;
-use super::session::{Likelihood, Session, SessionChoices, SpikeTrain};
+use super::options::Likelihood;
+use super::session::{Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
 use crate::io::Entry;
 

@@ -30,6 +30,16 @@ pub enum Likelihood {
     Sorted,
 }
 
+impl Likelihood {
+    /// As the flag spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Likelihood::Clusterless => "clusterless",
+            Likelihood::Sorted => "sorted",
+        }
+    }
+}
+
 /// How the likelihood is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,6 +6,7 @@
 use super::passes_likelihood::{LikelihoodRows, Value};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
+use crate::array::Real;
 use crate::error::Result;
 use crate::kernels::hmm::{Chain, Filter, Likelihood, Outcome};
 use crate::pipeline::{Chunk, Sink};
@@ -152,7 +153,7 @@ pub fn state_sums(chain: &Chain, rows: &[f64]) -> Vec<f64> {
 /// Log likelihood of every column of every state, appended to `out`.
 fn spread<T: Value>(chain: &Chain, row: &[T], offset: f64, out: &mut Vec<f64>) {
     for state in 0..chain.states().states() {
-        out.extend(row[chain.source(state)].iter().map(|value| value.widen() + offset));
+        out.extend(row[chain.source(state)].iter().map(|&value| Real::widen(value) + offset));
     }
 }
 

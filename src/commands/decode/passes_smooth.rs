@@ -7,7 +7,7 @@ use super::results::{ResultFile, Variable};
 use super::store::{RowStore, Scratch};
 use crate::error::{Error, Result};
 use crate::kernels::hmm::estimates::{highest_density, mean_position, most_likely};
-use crate::kernels::hmm::{Chain, Filter, FilterState, Outcome, Smoother, Steps, Viterbi};
+use crate::kernels::hmm::{Chain, Filter, FilterState, Smoother, Steps, Viterbi};
 use crate::pipeline::{Chunk, Pass, Sink, Source};
 use crate::report::Recorder;
 use rayon::prelude::*;
@@ -132,8 +132,8 @@ pub struct Estimates {
 /// Sees every block of posterior, `[row, column]` from a first row on.
 pub type Onlooker<'a> = Box<dyn FnMut(usize, &[f64]) + Send + 'a>;
 
-/// Writes posteriors and what is estimated of them.
-pub struct Posteriors<'a> {
+/// What estimates are made from.
+pub struct Estimator<'a> {
     /// States.
     pub chain: &'a Chain,
     /// Centres of the interior bins, `[bin, axis]`.
@@ -142,6 +142,12 @@ pub struct Posteriors<'a> {
     pub axes: usize,
     /// What is estimated.
     pub estimates: Estimates,
+}
+
+/// Writes posteriors and what is estimated of them.
+pub struct Posteriors<'a> {
+    /// What is estimated, of which states.
+    pub estimator: Estimator<'a>,
     /// Where it goes.
     pub results: &'a mut ResultFile,
     /// Who looks on, such as a picture.
@@ -155,7 +161,7 @@ struct OfRow {
     hpd: [f64; 2],
 }
 
-impl Posteriors<'_> {
+impl Estimator<'_> {
     fn estimate(&self, row: &[f64], (places, sorted): &mut (Vec<f64>, Vec<f64>)) -> OfRow {
         places.resize(self.chain.states().places(), 0.0);
         self.chain.place_probabilities(row, places);
@@ -171,18 +177,21 @@ impl Posteriors<'_> {
         }
         found
     }
+}
 
+impl Posteriors<'_> {
     fn write_estimates(&mut self, first: usize, posterior: &[f64]) -> Result<()> {
-        let Estimates { map, mean, hpd } = self.estimates;
+        let estimator = &self.estimator;
+        let Estimates { map, mean, hpd } = estimator.estimates;
         if !(map || mean || hpd) {
             return Ok(());
         }
-        let rows = posterior.par_chunks_exact(self.chain.states().columns());
+        let rows = posterior.par_chunks_exact(estimator.chain.states().columns());
         let found: Vec<OfRow> =
-            rows.map_init(|| (Vec::new(), Vec::new()), |room, row| self.estimate(row, room)).collect();
-        let axes = self.axes;
+            rows.map_init(|| (Vec::new(), Vec::new()), |room, row| estimator.estimate(row, room)).collect();
+        let axes = estimator.axes;
         if map {
-            let centers = |f: &OfRow| self.centers[f.map * axes..(f.map + 1) * axes].to_vec();
+            let centers = |f: &OfRow| estimator.centers[f.map * axes..(f.map + 1) * axes].to_vec();
             let values: Vec<f64> = found.iter().flat_map(centers).collect();
             self.results.write_vector(Variable::MapPosition, first, &values)?;
         }
@@ -206,7 +215,7 @@ impl Sink for Posteriors<'_> {
     fn write(&mut self, chunk: &Chunk, posterior: &Vec<f64>) -> Result<()> {
         let first = chunk.start as usize;
         self.results.write_rows(Variable::AcausalPosterior, first, posterior)?;
-        let sums = state_sums(self.chain, posterior);
+        let sums = state_sums(self.estimator.chain, posterior);
         self.results.write_rows(Variable::AcausalStateProbabilities, first, &sums)?;
         if let Some(onlooker) = &mut self.onlooker {
             onlooker(first, posterior);

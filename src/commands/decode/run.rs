@@ -8,7 +8,7 @@ use super::passes_filter::{Filtering, Forward, Written, extras};
 use super::passes_likelihood::{self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, Train, Value};
 use super::passes_local::{self, PositionPenalty, Whereabouts};
 use super::passes_smooth::{
-    self, Again, Block, Estimates, Posteriors, Smoothing, backwards, most_likely_sequence,
+    self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
 };
 use super::picture::Picture;
 use super::plan::Plan;
@@ -38,7 +38,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     let prepared = &plan.prepared;
     let inputs = prepared.session.inputs.clone();
     let Some(decoding) = &prepared.decoding else {
-        context.recorder.time("write", || model_file::save(&prepared.model, &plan.output))?;
+        context.recorder.time("write", || model_file::write(&prepared.model, &plan.output))?;
         let outputs = vec![plan.output.clone()];
         return Ok(Outcome { inputs, outputs, counts: counts(prepared), failures: Vec::new() });
     };
@@ -199,13 +199,15 @@ impl Decode<'_> {
         let save = &self.prepared.options.save;
         let centers = self.prepared.model.grid.interior_centers();
         let mut sink = Posteriors {
-            chain,
-            centers: &centers,
-            axes: self.prepared.model.axes(),
-            estimates: Estimates {
-                map: save.contains(&Save::Map),
-                mean: save.contains(&Save::Mean),
-                hpd: save.contains(&Save::Hpd),
+            estimator: Estimator {
+                chain,
+                centers: &centers,
+                axes: self.prepared.model.axes(),
+                estimates: Estimates {
+                    map: save.contains(&Save::Map),
+                    mean: save.contains(&Save::Mean),
+                    hpd: save.contains(&Save::Hpd),
+                },
             },
             results,
             onlooker: picture.onlooker(),

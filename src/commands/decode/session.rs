@@ -8,6 +8,7 @@
 //! (stored, and decoded once more) where the storage has larger ones. Putting unsorted spikes in
 //! order takes 16 bytes for each spike of one electrode at a time.
 
+use super::options::Likelihood;
 use super::reading::Reader;
 use super::tree::Folder;
 use super::{condition, nwb, simple};
@@ -108,17 +109,6 @@ impl Session {
     pub fn spikes(&self) -> usize {
         self.trains.iter().map(|train| train.times.len()).sum()
     }
-}
-
-/// Whether trains are electrodes with features or sorted units without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Likelihood {
-    /// Unsorted spikes with features: `--likelihood clusterless`.
-    #[default]
-    Clusterless,
-    /// Sorted units: `--likelihood sorted`.
-    Sorted,
 }
 
 /// What of a file is read, and how hard it is taken.

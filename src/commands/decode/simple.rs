@@ -7,7 +7,8 @@
 use super::condition;
 use super::reading::{Numbers, Reader};
 use super::series::{axes_of, check_count};
-use super::session::{Likelihood, Positions, Session, SessionChoices, SpikeTrain};
+use super::options::Likelihood;
+use super::session::{Positions, Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
 use crate::io::Entry;
 

@@ -1,25 +1,13 @@
 //! The state models of `decode`: states, discrete transitions, initial probabilities, and which
 //! likelihood and which move each takes (spec decode 5).
 
+use super::options::Model;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{Chain, Likelihood};
 use crate::kernels::transition::{Move, StateSpace, Transition, Walk};
 
 /// How far a row of probabilities may be from a sum of 1.
 const SUM_TOLERANCE: f64 = 1e-6;
-
-/// A state model by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Model {
-    /// One continuous state.
-    Decoder,
-    /// Continuous or fragmented.
-    Contfrag,
-    /// At the animal, without spikes, or elsewhere (continuous or fragmented).
-    Nonlocal,
-    /// Without spikes, continuous or fragmented.
-    NospikeContfrag,
-}
 
 impl Model {
     /// All, the default first.

@@ -81,7 +81,7 @@ impl Chain {
     }
 
     /// Where state `s` finds its log likelihoods in a row.
-    fn source(&self, s: usize) -> std::ops::Range<usize> {
+    pub fn source(&self, s: usize) -> std::ops::Range<usize> {
         let places = self.states().places();
         let start = match self.likelihood[s] {
             Likelihood::NonLocal => return 0..places,
