@@ -36,6 +36,43 @@ const DIVERGING: [Rgb; 9] = [
     [120, 14, 42],
 ];
 
+/// White over blue to near black, lightness in even steps.
+const DENSITY: [Rgb; 10] = [
+    [255, 255, 255],
+    [196, 230, 253],
+    [152, 203, 240],
+    [117, 174, 221],
+    [92, 145, 196],
+    [75, 117, 167],
+    [64, 90, 133],
+    [53, 65, 97],
+    [39, 41, 60],
+    [21, 21, 21],
+];
+
+/// Steps of the density table: too fine to be seen, few enough for a picture of one byte a pixel.
+const DENSITY_STEPS: f64 = 160.0;
+
+/// Discrete states in the order of the field's usual plots; the last one is for the rest.
+const STATES: [Rgb; 6] =
+    [[31, 119, 180], [255, 127, 14], [44, 160, 44], [148, 103, 189], [140, 86, 75], [90, 90, 90]];
+
+/// The colour of the `index`-th state called `name`: the same kind of state has the same colour in
+/// every model.
+pub(super) fn state_colour(index: usize, name: &str) -> Rgb {
+    let name = name.to_lowercase();
+    if name.contains("no-spike") {
+        return [199, 199, 199];
+    }
+    let place = match () {
+        () if name.contains("continuous") => 0,
+        () if name.contains("fragmented") => 1,
+        () if name == "local" => 2,
+        () => (index + 3).min(STATES.len() - 1),
+    };
+    STATES[place]
+}
+
 /// Hot spot classes and their colours, coldest first.
 pub(super) const CLASSES: [(i8, Rgb); 7] = [
     (-99, [18, 52, 122]),
@@ -71,6 +108,7 @@ pub(super) fn colour(limits: &Limits, value: f64) -> Rgb {
             let nearest = CLASSES.iter().min_by(|a, b| apart(a.0).total_cmp(&apart(b.0)));
             nearest.map_or(NO_VALUE, |class| class.1)
         }
+        Scale::Density => along(&DENSITY, (share * DENSITY_STEPS).round() / DENSITY_STEPS),
         Scale::Diverging => along(&DIVERGING, share),
         Scale::Sequential | Scale::Auto => along(&SEQUENTIAL, share),
     }
@@ -93,7 +131,10 @@ mod tests {
     #[test]
     fn lightness_of_the_sequential_table_only_rises() {
         let light = |c: Rgb| 0.2126 * f64::from(c[0]) + 0.7152 * f64::from(c[1]) + 0.0722 * f64::from(c[2]);
-        let all: Vec<f64> = (0..=100).map(|i| light(along(&SEQUENTIAL, f64::from(i) / 100.0))).collect();
-        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+        let all = |table: &[Rgb]| -> Vec<f64> {
+            (0..=100).map(|i| light(along(table, f64::from(i) / 100.0))).collect()
+        };
+        assert!(all(&SEQUENTIAL).windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(all(&DENSITY).windows(2).all(|pair| pair[0] > pair[1]));
     }
 }

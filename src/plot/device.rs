@@ -32,6 +32,10 @@ pub(super) fn file(figure: &Figure) -> Result<Vec<u8>> {
         let corners = (place((image.x, image.y)), place((image.x + image.width, image.y + image.height)));
         canvas.image(corners, &image.pixels, image.columns);
     }
+    for curve in &figure.curves {
+        let points: Vec<(f64, f64)> = curve.points.iter().map(|&point| place(point)).collect();
+        canvas.curve(&points, curve.width * DENSITY, curve.ink);
+    }
     for stroke in &figure.overlay {
         let (from, to, ink) = stroke.rectangle();
         let whole = |p: (f64, f64)| (p.0.round(), p.1.round());

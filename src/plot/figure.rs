@@ -46,6 +46,14 @@ pub(super) struct Dot {
     pub fill: Rgb,
 }
 
+/// A line through points, drawn over the images.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Curve {
+    pub points: Vec<(f64, f64)>,
+    pub width: f64,
+    pub ink: Rgb,
+}
+
 /// Pixels stretched over a rectangle, each a plain block.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Image {
@@ -66,6 +74,7 @@ pub struct Figure {
     pub(super) images: Vec<Image>,
     pub(super) strokes: Vec<Stroke>,
     pub(super) dots: Vec<Dot>,
+    pub(super) curves: Vec<Curve>,
     /// Strokes over the images.
     pub(super) overlay: Vec<Stroke>,
     pub(super) texts: Vec<Text>,

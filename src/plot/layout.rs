@@ -186,7 +186,7 @@ fn share(axis: &Axis, value: f64) -> f64 {
     (value - axis.edges.0) / (axis.edges.1 - axis.edges.0)
 }
 
-fn x_axis(axis: &Axis, at: &Place, figure: &mut Figure) {
+pub(super) fn x_axis(axis: &Axis, at: &Place, figure: &mut Figure) {
     let bottom = at.y + at.height + 0.5;
     for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.width / 68.0) as usize) {
         let x = at.x + share(axis, value) * at.width;
@@ -197,7 +197,7 @@ fn x_axis(axis: &Axis, at: &Place, figure: &mut Figure) {
     figure.texts.push(text((at.x + at.width / 2.0, bottom + TICK + 29.0), LABEL, Anchor::Middle, label));
 }
 
-fn y_axis(axis: &Axis, at: &Place, flip: bool, figure: &mut Figure) {
+pub(super) fn y_axis(axis: &Axis, at: &Place, flip: bool, figure: &mut Figure) {
     let left = at.x - 0.5;
     let mut longest = 0;
     for (value, label) in ticks(axis.edges.0, axis.edges.1, (at.height / 48.0) as usize) {

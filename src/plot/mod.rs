@@ -1,5 +1,5 @@
 //! Pictures: rasters as panels side by side with axes, colour bars and a caption; reject logs,
-//! thresholds and loss grids of `autoreject`. As SVG or PNG.
+//! thresholds and loss grids of `autoreject`; posteriors of `decode` over time. As SVG or PNG.
 //!
 //! Grids are `[row, column]`, row 0 at the top. Maps are embedded pixels, frames and text are
 //! vectors, so a picture of a large raster stays small and has no seams between cells. Equal
@@ -16,6 +16,7 @@ mod limits;
 mod loss;
 mod measure;
 mod palette;
+mod posterior;
 mod reject_log;
 mod relief;
 mod svg;
@@ -25,6 +26,7 @@ mod ticks;
 
 pub use figure::Figure;
 pub use loss::{LossMap, loss};
+pub use posterior::{AnimalPath, PosteriorAxes, PosteriorPicture};
 pub use reject_log::reject_log;
 pub use thinner::{Reduce, Thinner};
 pub use thresholds::{ChannelThreshold, thresholds};
@@ -105,6 +107,8 @@ pub enum Scale {
     Diverging,
     /// Hot spot classes: 0, ±90, ±95, ±99 percent confidence.
     Classes,
+    /// White at 0 to dark: probabilities, with room for a path over them.
+    Density,
 }
 
 /// One map with its description.

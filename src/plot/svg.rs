@@ -2,7 +2,7 @@
 
 use super::colours::Rgb;
 use super::device::encode;
-use super::figure::{Anchor, Figure, Image, Stroke, Text};
+use super::figure::{Anchor, Curve, Figure, Image, Stroke, Text};
 use crate::error::Result;
 use std::fmt::Write;
 
@@ -24,6 +24,9 @@ pub(super) fn document(figure: &Figure) -> Result<String> {
         let (x, y, r) = (drawn.x, drawn.y, drawn.radius);
         let fill = hex(drawn.fill);
         let _ = writeln!(out, "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{r:.2}\" fill=\"{fill}\"/>");
+    }
+    for drawn in &figure.curves {
+        curve(drawn, &mut out);
     }
     for drawn in &figure.overlay {
         stroke(drawn, &mut out);
@@ -66,6 +69,19 @@ fn stroke(stroke: &Stroke, out: &mut String) {
             hex(stroke.ink)
         ),
     };
+}
+
+fn curve(curve: &Curve, out: &mut String) {
+    out.push_str("<polyline points=\"");
+    for (x, y) in &curve.points {
+        let _ = write!(out, "{x:.1},{y:.1} ");
+    }
+    let (width, ink) = (curve.width, hex(curve.ink));
+    let _ = writeln!(
+        out,
+        "\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"{width}\" stroke-linejoin=\"round\" \
+         stroke-linecap=\"round\"/>"
+    );
 }
 
 fn text(text: &Text, out: &mut String) {
