@@ -50,7 +50,8 @@ impl Set {
     /// Which columns of the file are interior: the peer's arrays hold only those.
     fn interior(&self, states: &[bool]) -> Vec<bool> {
         let mask = self.array("is_track_interior");
-        let of = |&spatial: &bool| if spatial { mask.iter().map(|&m| m != 0.0).collect() } else { vec![true] };
+        let of =
+            |&spatial: &bool| if spatial { mask.iter().map(|&m| m != 0.0).collect() } else { vec![true] };
         states.iter().flat_map(of).collect()
     }
 }
@@ -66,7 +67,13 @@ fn assert_near(what: &str, got: &[f64], expected: &[f64], allowed: impl Fn(f64) 
     assert_eq!(got.len(), expected.len(), "{what}");
     let worst = got.iter().zip(expected).map(|(g, e)| ((g - e).abs() / allowed(*e), g, e));
     let worst = worst.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-    assert!(worst.0 <= 1.0, "{what}: found {}, expected {}, {} times the tolerance", worst.1, worst.2, worst.0);
+    assert!(
+        worst.0 <= 1.0,
+        "{what}: found {}, expected {}, {} times the tolerance",
+        worst.1,
+        worst.2,
+        worst.0
+    );
 }
 
 const PRECISIONS: [(&str, f64, f64, f64); 2] = [("f64", 1e-7, 1e-9, 0.0), ("f32", 2e-5, 1e-4, 3e-6)];
@@ -165,7 +172,8 @@ fn estimates_are_the_peers() {
         }
         // The peer counts interior bins, the file all of them.
         let interior = set.array("is_track_interior");
-        let number: Vec<f64> = (0..interior.len()).filter(|&b| interior[b] != 0.0).map(|b| b as f64).collect();
+        let number: Vec<f64> =
+            (0..interior.len()).filter(|&b| interior[b] != 0.0).map(|b| b as f64).collect();
         let expected: Vec<f64> = set.array("decoder_viterbi").iter().map(|&b| number[b as usize]).collect();
         assert_eq!(read(&out, "/viterbi_bin").values, expected, "{name}");
     }
@@ -191,10 +199,14 @@ fn a_real_rat_runs_its_laps_as_the_peer_sees_them() {
             let what = format!("{kind} {container}");
             let found = |name: &str| read(&out, &format!("/{name}")).values;
             let peer = |name: &str| read(&expected, name).values;
-            assert_near(&what, &found("acausal_posterior"), &peer("acausal_posterior"), |_| 2e-5);
+            // The file has all 80 bins of the grid; the peer's arrays the 73 that the rat visited.
+            let posterior = found("acausal_posterior");
+            let keep: Vec<bool> = posterior[..80].iter().map(|v| !v.is_nan()).collect();
+            assert_near(&what, &columns(&posterior, &keep), &peer("acausal_posterior"), |_| 2e-5);
             let allowed = |e: f64| 1e-4 + 3e-6 * e.abs();
-            assert_near(&what, &found("log_likelihood"), &peer("log_likelihood"), allowed);
-            let same = found("map_position").iter().zip(peer("map_position")).filter(|(a, b)| **a == *b).count();
+            assert_near(&what, &columns(&found("log_likelihood"), &keep), &peer("log_likelihood"), allowed);
+            let same =
+                found("map_position").iter().zip(peer("map_position")).filter(|(a, b)| **a == *b).count();
             assert!(same >= 3595, "{what}: {same} of 3600 positions are the peer's");
         }
     }
@@ -233,7 +245,7 @@ fn threads_and_memory_do_not_show() {
     let set = Set::new("arena2d");
     let saves = ["--model", "contfrag", "--save", "filter,predictive,loglik,map,mean,hpd,viterbi"];
     let mut first = None;
-    for (threads, memory) in [("1", "4G"), ("2", "4G"), ("2", "24M"), ("3", "16M")] {
+    for (threads, memory) in [("1", "4G"), ("2", "4G"), ("2", "24M"), ("1", "22M")] {
         let out = folder.path().join(format!("{threads}-{memory}.nc"));
         set.decode(&out, &[&saves[..], &["--threads", threads, "--memory", memory]].concat());
         let bytes = std::fs::read(out).unwrap();

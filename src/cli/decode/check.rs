@@ -49,7 +49,9 @@ pub fn options(options: &Options, force: bool) -> Result<()> {
             return Err(Error::usage("--waveform-std and --features go with --likelihood clusterless"));
         }
         if options.algorithm != Algorithm::Exact {
-            return Err(Error::usage("--algorithm goes with --likelihood clusterless: sorted units need no choice"));
+            return Err(Error::usage(
+                "--algorithm goes with --likelihood clusterless: sorted units need no choice",
+            ));
         }
     }
     if options.precision == Precision::F64

@@ -49,7 +49,8 @@ impl<'a> Budget<'a> {
     /// Recording and models, bytes.
     fn fixed(&self) -> u64 {
         let model = &self.prepared.model;
-        let trains: usize = model.trains.iter().map(|t| t.marks.len() + t.positions.len() + t.field.len()).sum();
+        let trains: usize =
+            model.trains.iter().map(|t| t.marks.len() + t.positions.len() + t.field.len()).sum();
         let bins = model.bins() * (4 + 2 * model.trains.len()) + model.samples.len();
         let tables: usize = self.prepared.intensities.iter().map(|i| i.bytes()).sum();
         self.prepared.session.bytes() + 8 * (trains + bins) as u64 + tables as u64
@@ -122,7 +123,8 @@ impl<'a> Budget<'a> {
         let pairs = self.prepared.intensities.iter().zip(&decoding.spikes);
         let likelihood: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
         // Forwards, again from the checkpoints, backwards.
-        let steps = 3.0 * 2.0 * decoding.chain.transition().multiply_adds() as f64 * decoding.time.len() as f64;
+        let steps =
+            3.0 * 2.0 * decoding.chain.transition().multiply_adds() as f64 * decoding.time.len() as f64;
         likelihood + steps
     }
 }
@@ -134,8 +136,12 @@ struct Shape {
     stored_row: u64,
     /// Held for every row whatever happens: times, offsets, row numbers of spikes, estimates.
     per_row: u64,
-    /// One row of a chunk on its way, its spikes included.
+    /// One row of a chunk on its way, without its spikes.
     chunk_row: u64,
+    /// Log intensities of one spike; 0 for sorted units.
+    spike: u64,
+    /// Spikes of all trains in each chunk of the smallest length.
+    spikes: Vec<u32>,
     /// One row of a block of the smoother.
     block_row: u64,
 }
@@ -149,20 +155,30 @@ impl Shape {
         let spikes: u64 = decoding.spikes.iter().map(|d| d.rows.len() as u64).sum();
         let viterbi = prepared.options.save.contains(&Save::Viterbi);
         let saved = prepared.options.save.iter();
-        let saved = saved.filter(|s| matches!(s, Save::Filter | Save::Predictive | Save::Loglik)).count() as u64;
-        // A chunk may hold twice the mean number of spikes.
-        let marks = if prepared.intensities.is_empty() { 0 } else { 2 * spikes.div_ceil(rows) * bins * element };
+        let saved =
+            saved.filter(|s| matches!(s, Save::Filter | Save::Predictive | Save::Loglik)).count() as u64;
+        let mut counts = vec![0u32; decoding.time.len().div_ceil(FEWEST_ROWS)];
+        for &row in decoding.spikes.iter().flat_map(|d| &d.rows) {
+            counts[row as usize / FEWEST_ROWS] += 1;
+        }
         Shape {
             columns,
             stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
             per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
-            chunk_row: width * element + marks + saved * columns as u64 * 8,
+            chunk_row: width * element + saved * columns as u64 * 8,
+            spike: if prepared.intensities.is_empty() { 0 } else { bins * element },
+            spikes: counts,
             block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
         }
     }
 
     fn chunk(&self, rows: usize) -> u64 {
-        rows as u64 * self.chunk_row * (IN_FLIGHT as u64 + 1)
+        let most = self
+            .spikes
+            .chunks(rows.div_ceil(FEWEST_ROWS).max(1))
+            .map(|c| c.iter().map(|&n| u64::from(n)).sum());
+        let most: u64 = most.max().unwrap_or(0);
+        (rows as u64 * self.chunk_row + most * self.spike) * (IN_FLIGHT as u64 + 1)
     }
 
     fn block(&self, rows: usize) -> u64 {
@@ -170,7 +186,10 @@ impl Shape {
     }
 
     fn wished_chunk(&self, rows: usize) -> usize {
-        ((ENOUGH_BYTES / self.chunk_row.max(1)) as usize).clamp(1, rows)
+        let spikes: u64 = self.spikes.iter().map(|&n| u64::from(n)).sum();
+        let row = self.chunk_row + (spikes * self.spike).div_ceil(rows as u64);
+        let wished = (ENOUGH_BYTES / row.max(1)) as usize;
+        (wished / FEWEST_ROWS * FEWEST_ROWS).clamp(FEWEST_ROWS.min(rows), rows)
     }
 }
 
@@ -187,4 +206,3 @@ fn output_bytes(layout: &ResultLayout, save: &[Save]) -> u64 {
         .sum();
     layout.time.len() as u64 * (8 + wide + per_row)
 }
-

@@ -75,9 +75,10 @@ fn check_trains(model: &EncodingModel, session: &Session, place: &str) -> Result
 }
 
 fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
-    let intervals = options.encode.as_ref().map(|list| {
-        list.iter().map(|&(start, stop)| Interval { start, stop }).collect::<Vec<_>>()
-    });
+    let intervals = options
+        .encode
+        .as_ref()
+        .map(|list| list.iter().map(|&(start, stop)| Interval { start, stop }).collect::<Vec<_>>());
     let positions = &session.positions;
     let samples = selection::encoding_samples(positions, intervals.as_deref(), &session.place)?;
     let (grid, track) = environment(options, session)?;
@@ -117,7 +118,9 @@ fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Optio
     let bin_size = bin_size(options);
     if let Some(path) = &options.track_graph {
         if options.interior != Interior::Visited {
-            return Err(Error::usage("--interior goes without --track-graph: all bins of a track are interior"));
+            return Err(Error::usage(
+                "--interior goes without --track-graph: all bins of a track are interior",
+            ));
         }
         let [size] = bin_size[..] else {
             return Err(Error::usage("--bin-size: one value, for --track-graph makes positions linear"));
@@ -144,10 +147,8 @@ fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Optio
 pub fn intensities(options: &Options, model: &EncodingModel, floors: &[f64]) -> Result<Vec<Intensity>> {
     debug_assert_eq!(options.likelihood, Likelihood::Clusterless);
     let centers = model.grid.axis_centers();
-    let bins = PlaceBins {
-        axes: centers.iter().map(Vec::as_slice).collect(),
-        interior: &model.grid.interior_bins,
-    };
+    let bins =
+        PlaceBins { axes: centers.iter().map(Vec::as_slice).collect(), interior: &model.grid.interior_bins };
     let accuracy = match options.algorithm {
         Algorithm::Exact => Accuracy::EXACT,
         Algorithm::Direct => Accuracy::Direct,

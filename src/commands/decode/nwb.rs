@@ -3,10 +3,10 @@
 //! One row of `/units` is one electrode (clusterless) or one unit (sorted). `spike_times` is flat,
 //! `spike_times_index` holds the end of each row. Features: see [`super::ragged`].
 
+use super::options::Likelihood;
 use super::ragged::{self, Column};
 use super::reading::{Numbers, Reader};
 use super::series;
-use super::options::Likelihood;
 use super::session::{Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
 use crate::io::Entry;

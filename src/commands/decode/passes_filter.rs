@@ -77,7 +77,15 @@ impl<'a, T: Value> Filtering<'a, T> {
             log_likelihood: 0.0,
         };
         let filtered = vec![0.0; chain.states().columns()];
-        Filtering { chain, filter: Filter::new(chain), forward, written, results, filtered, out: Default::default() }
+        Filtering {
+            chain,
+            filter: Filter::new(chain),
+            forward,
+            written,
+            results,
+            filtered,
+            out: Default::default(),
+        }
     }
 
     /// After the last row.

@@ -118,18 +118,6 @@ impl Likelihood<'_> {
         self.bins() + self.extras.len()
     }
 
-    /// Most spikes that need an intensity of their own in any `rows` rows that begin at a multiple
-    /// of `rows`.
-    pub fn most_spikes(&self, total_rows: usize, rows: usize) -> usize {
-        let chunks = crate::pipeline::chunk::split(1, total_rows as u64, rows as u64);
-        let count = |c: Chunk| self.marked().map(|t| t.within(c.start, c.end).len()).sum();
-        chunks.map(count).max().unwrap_or(0)
-    }
-
-    fn marked(&self) -> impl Iterator<Item = &Train<'_>> {
-        self.trains.iter().filter(|train| matches!(train.adds, Adds::Marks { .. }))
-    }
-
     fn intensities<T: Value>(&self, ranges: &[Range<usize>], out: &mut [T]) -> Result<()> {
         let mut shares = Vec::new();
         let mut rest = out;

@@ -200,7 +200,8 @@ impl Posteriors<'_> {
             self.results.write_vector(Variable::MeanPosition, first, &values)?;
         }
         if hpd {
-            for (at, variable) in [Variable::HpdThreshold50, Variable::HpdThreshold95].into_iter().enumerate() {
+            for (at, variable) in [Variable::HpdThreshold50, Variable::HpdThreshold95].into_iter().enumerate()
+            {
                 let values: Vec<f64> = found.iter().map(|f| f.hpd[at]).collect();
                 self.results.write_vector(variable, first, &values)?;
             }

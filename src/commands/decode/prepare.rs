@@ -96,9 +96,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let floors: Vec<f64> = (0..model.trains.len()).map(|t| floor(&model, t, options.log_floor)).collect();
     let intensities = match options.likelihood {
         Likelihood::Sorted => Vec::new(),
-        Likelihood::Clusterless => {
-            recorder.time("fit", || encode::intensities(options, &model, &floors))?
-        }
+        Likelihood::Clusterless => recorder.time("fit", || encode::intensities(options, &model, &floors))?,
     };
     let decoding = match options.fit_only {
         true => None,
@@ -107,8 +105,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     if let Some(decoding) = &decoding {
         warnings.extend(step_warning(options, &session, decoding));
     }
-    let prepared =
-        Prepared { options: options.clone(), session, model, intensities, floors, decoding };
+    let prepared = Prepared { options: options.clone(), session, model, intensities, floors, decoding };
     let cuts = Budget::of(&prepared, context).cut()?;
     Ok(assemble(prepared, &cuts, warnings, context))
 }
@@ -269,6 +266,7 @@ fn describe(choice: &Choice) -> AlgorithmPlan {
             format!("cell moments, {precision}, cells of {cell:.3} position std, degree below {terms_below}")
         }
     };
-    let why = format!("the cheapest of those that hold the tolerance: {:.3e} multiply-adds per spike", choice.cost);
+    let why =
+        format!("the cheapest of those that hold the tolerance: {:.3e} multiply-adds per spike", choice.cost);
     AlgorithmPlan { method, why, electrodes: 1, bound: Some(choice.bound), observed: None }
 }

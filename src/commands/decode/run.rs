@@ -5,7 +5,9 @@ use super::budget::IN_FLIGHT;
 use super::model_file;
 use super::options::{Precision, Save};
 use super::passes_filter::{Filtering, Forward, Written, extras};
-use super::passes_likelihood::{self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, Train, Value};
+use super::passes_likelihood::{
+    self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, Train, Value,
+};
 use super::passes_local::{self, PositionPenalty, Whereabouts};
 use super::passes_smooth::{
     self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
@@ -78,7 +80,8 @@ impl Decode<'_> {
         let states = decoding.result_states();
         let layout = self.prepared.layout(decoding, &states);
         let options = &self.prepared.options;
-        let mut results = ResultFile::create(&self.plan.output, &layout, &variables(&options.save), options.compress)?;
+        let mut results =
+            ResultFile::create(&self.plan.output, &layout, &variables(&options.save), options.compress)?;
         let mut picture = Picture::of(self.prepared, decoding);
         let (forward, floored) = self.forwards::<T>(&mut results)?;
         self.backwards(&forward, &mut results, &mut picture)?;
@@ -179,7 +182,8 @@ impl Decode<'_> {
                 adds: match prepared.intensities.get(at) {
                     Some(intensity) => Adds::Marks {
                         intensity,
-                        marks: &train.marks[spikes.spikes.start * train.width..spikes.spikes.end * train.width],
+                        marks: &train.marks
+                            [spikes.spikes.start * train.width..spikes.spikes.end * train.width],
                         width: train.width,
                     },
                     None => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
@@ -228,7 +232,8 @@ impl Decode<'_> {
 
     fn viterbi<T: Value>(&self, forward: &Forward<T>, results: &mut ResultFile) -> Result<()> {
         let chain = &self.decoding.chain;
-        let steps = walks::steps(&self.prepared.model, self.prepared.options.movement_var, self.context.level);
+        let steps =
+            walks::steps(&self.prepared.model, self.prepared.options.movement_var, self.context.level);
         let shape = (self.decoding.time.len(), chain.states().columns());
         let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
         let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
@@ -247,7 +252,9 @@ impl Decode<'_> {
 
     /// Warns of electrodes most of whose spikes say nothing; how many spikes that are in all.
     fn tell_floored(&self, floored: &[u64]) -> u64 {
-        for ((&count, spikes), train) in floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains) {
+        for ((&count, spikes), train) in
+            floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains)
+        {
             if 2 * count > spikes.rows.len() as u64 && !spikes.rows.is_empty() {
                 self.context.recorder.warn(format!(
                     "{}: {count} of {} decoded spikes are at the floor in every bin and tell nothing; \

@@ -5,9 +5,9 @@
 //! `units/<k>/spike_times`. Seconds; positions and features in any unit.
 
 use super::condition;
+use super::options::Likelihood;
 use super::reading::{Numbers, Reader};
 use super::series::{axes_of, check_count};
-use super::options::Likelihood;
 use super::session::{Positions, Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
 use crate::io::Entry;
