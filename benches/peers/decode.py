@@ -12,7 +12,7 @@ The venv holds benches/peers/requirements-decode.txt and the peer (see there). S
     hmm         filter and smoother, few spikes, --rows time bins of --hmm-bins bins; the peer does --peer-rows
                 of them and its time is scaled to --rows
     production  nissl alone: 64 electrodes, 1 million time bins of 2 ms, 3.2 million spikes of 8 features, 2000
-                bins in two dimensions; all of it encodes. Made in pieces (250 MB); the posterior takes 8 GB
+                bins in two dimensions; all of it encodes. Made in pieces (160 MB); the posterior takes 8 GB
 
 The peer runs as its users run it (float32, block_size 10000), in a process of its own on the same cores. Cold is
 its first call in a process, compilation included; warm the median of the calls after it. Imports do not count.
@@ -83,7 +83,7 @@ class Path2:
         columns, rows = PLACES[place]
         self.size = np.array([2.0 * columns] + ([2.0 * rows] if rows else []))
         # Fast along x, slow along y, without a common period.
-        self.period = np.array([7.3, 97.1]) if rows else np.array([2.0 * columns / 50.0])
+        self.period = np.array([7.31, 7.31 * 13.618]) if rows else np.array([0.0731 * columns])
 
     def at(self, t):
         """[time][axis]."""
@@ -130,7 +130,7 @@ def write_session(path, position_time, position, encoding, trains, time):
 def likelihood_session(path, place, width, spikes, rows=1000, decoding=None):
     """One electrode; positions and encoding spikes in 1000 s, then `rows` time bins with the others."""
     walk = Path2(place)
-    t = np.arange(20_000) / 20.0
+    t = np.arange(50_000) / 50.0
     electrode = Electrode(np.random.default_rng(SEED), walk, width)
     time = 1000.0 + np.arange(rows) * 0.02
     a, b = electrode.spikes(0.0, 999.0, spikes), electrode.spikes(time[0], time[-1], decoding or spikes)
