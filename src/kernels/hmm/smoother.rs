@@ -10,6 +10,7 @@ pub struct Smoother<'a> {
     chain: &'a Chain,
     /// Posterior of the row last done.
     posterior: Vec<f64>,
+    /// What the filter predicted, then the ratios pulled back.
     predicted: Vec<f64>,
     ratio: Vec<f64>,
     scratch: Scratch,
@@ -68,10 +69,8 @@ impl<'a> Smoother<'a> {
             }
         };
         ratio(level, &self.posterior, predicted, &mut self.ratio);
-        chain.transition.pull_back(&self.ratio, &mut self.posterior, &mut self.scratch);
-        // The pulled-back ratios are read first and then give way to the posterior.
-        self.ratio.copy_from_slice(&self.posterior);
-        let sum = weigh(level, filtered, &self.ratio, &mut self.posterior);
+        chain.transition.pull_back(&self.ratio, &mut self.predicted, &mut self.scratch);
+        let sum = weigh(level, filtered, &self.predicted, &mut self.posterior);
         if sum > 0.0 {
             scale(level, &mut self.posterior, 1.0 / (sum + NORMALISER));
         } else {

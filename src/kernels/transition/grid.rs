@@ -5,9 +5,9 @@
 //! `D^-1 M (Gx (x) Gy) M` on both sides.
 
 use super::frame::Frame;
-use super::simd::product::{Operands, Span, TILE, product};
+use super::simd::product::{Operands, Span, UNITS, most_rows, product};
 use super::simd::vector::Run;
-use super::{LEAST_WEIGHT, dense};
+use super::{CUTS, LEAST_WEIGHT, dense};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
 use std::ops::Range;
@@ -23,10 +23,12 @@ pub struct Grid {
     first_stride: usize,
     /// `Gy`, symmetric.
     second: AlignedF64,
-    /// Blocks of the product along the first axis, and along the second.
-    spans: [Vec<Span>; 2],
+    /// For each of [`CUTS`], blocks of the product along the first axis, and along the second.
+    spans: Vec<[Vec<Span>; 2]>,
     /// Where the places lie.
     pub runs: Vec<Run>,
+    /// All other cells, which are 0 in a source.
+    gaps: Vec<Range<usize>>,
 }
 
 /// Symmetric weights between `centers`, rows `stride` apart.
@@ -47,10 +49,10 @@ fn pieces(length: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).map(move |i| i * length / count..(i + 1) * length / count)
 }
 
-/// Steps at which any of `outputs` has a weight, of a symmetric matrix over `steps` centres.
-fn reached(weights: &[f64], stride: usize, steps: usize, outputs: Range<usize>) -> Range<usize> {
+/// Steps at which any of `outputs` has a weight from `cut` on, of a symmetric matrix.
+fn reached(weights: &[f64], (stride, steps): (usize, usize), outputs: Range<usize>, cut: f64) -> Range<usize> {
     let outputs = outputs.start..outputs.end.min(steps);
-    let touches = |k: &usize| weights[k * stride..][outputs.clone()].iter().any(|&w| w > 0.0);
+    let touches = |k: &usize| weights[k * stride..][outputs.clone()].iter().any(|&w| w >= cut);
     let first = (0..steps).find(touches).unwrap_or(0);
     first..(0..steps).rev().find(touches).map_or(first, |k| k + 1)
 }
@@ -63,17 +65,30 @@ impl Grid {
         let first_stride = rows.next_multiple_of(8);
         let first = weights(&axes.0[across], first_stride, variance);
         let second = weights(&axes.1[along], stride, variance);
-        let (most_rows, most_units) = TILE[usize::from(level.min(CpuLevel::detect()) == CpuLevel::Avx512)];
-        let mut spans = [Vec::new(), Vec::new()];
-        for units in pieces(stride / 8, most_units) {
-            let along = reached(&second, stride, columns, units.start * 8..units.end * 8);
-            for block in pieces(rows, most_rows) {
-                let across = reached(&first, first_stride, rows, block.clone());
-                spans[0].push(Span { rows: block.clone(), units: units.clone(), steps: across });
-                spans[1].push(Span { rows: block, units: units.clone(), steps: along.clone() });
+        let level = level.min(CpuLevel::detect());
+        let most_units = UNITS[usize::from(level == CpuLevel::Avx512)];
+        let cut_spans = |&cut: &f64| {
+            let mut spans = [Vec::new(), Vec::new()];
+            for units in pieces(stride / 8, most_units) {
+                let along = reached(&second, (stride, columns), units.start * 8..units.end * 8, cut);
+                for block in pieces(rows, most_rows(level, units.len())) {
+                    let across = reached(&first, (first_stride, rows), block.clone(), cut);
+                    spans[0].push(Span { rows: block.clone(), units: units.clone(), steps: across });
+                    spans[1].push(Span { rows: block, units: units.clone(), steps: along.clone() });
+                }
             }
+            spans
+        };
+        let spans = CUTS.iter().map(cut_spans).collect();
+        let mut gaps = Vec::new();
+        let mut end = 0;
+        for run in &runs {
+            gaps.push(end..run.cell);
+            end = run.cell + run.length;
         }
-        Grid { rows, stride, first, first_stride, second, spans, runs }
+        gaps.push(end..rows * stride);
+        gaps.retain(|gap| !gap.is_empty());
+        Grid { rows, stride, first, first_stride, second, spans, runs, gaps }
     }
 
     /// Cells of the padded box.
@@ -84,7 +99,7 @@ impl Grid {
     /// Multiply-adds of one application.
     pub fn multiply_adds(&self) -> u64 {
         let work = |s: &Span| 8 * s.rows.len() * s.units.len() * s.steps.len();
-        self.spans.iter().flatten().map(work).sum::<usize>() as u64
+        self.spans[0].iter().flatten().map(work).sum::<usize>() as u64
     }
 
     /// Bytes of the weights.
@@ -92,13 +107,18 @@ impl Grid {
         8 * (self.first.len() + self.second.len()) as u64
     }
 
-    /// `walked = Gx source Gy`; `middle` is room.
-    pub fn apply(&self, level: CpuLevel, source: &[f64], middle: &mut [f64], walked: &mut [f64]) {
+    /// `cells = Gx cells Gy`, weights below `CUTS[cut]` left out as far as whole blocks allow;
+    /// `middle` is room.
+    pub fn apply(&self, level: CpuLevel, cut: usize, cells: &mut [f64], middle: &mut [f64]) {
+        for gap in &self.gaps {
+            cells[gap.clone()].fill(0.0);
+        }
+        let [across, along] = &self.spans[cut];
         // The left factor is read one value at a time: of Gx down a row (it is symmetric), of the
         // middle along it.
-        let across = Operands { left: &self.first, left_row: 1, left_step: self.first_stride, right: source };
-        product(level, &self.spans[0], across, self.stride, middle);
-        let along = Operands { left: middle, left_row: self.stride, left_step: 1, right: &self.second };
-        product(level, &self.spans[1], along, self.stride, walked);
+        let factors = Operands { left: &self.first, left_row: 1, left_step: self.first_stride, right: cells };
+        product(level, across, factors, self.stride, middle);
+        let factors = Operands { left: middle, left_row: self.stride, left_step: 1, right: &self.second };
+        product(level, along, factors, self.stride, cells);
     }
 }

@@ -37,6 +37,11 @@ pub const FLUSH: f64 = 1e-300;
 /// of single precision: a hard jump far beyond them must still be found where the data ask for it.
 pub const LEAST_WEIGHT: f64 = 1e-306;
 
+/// Weights below which a walk may leave out what cannot be seen beside what it keeps: how far up
+/// depends on the range of the values walked (posteriors that reach everywhere allow the last).
+/// The first is [`LEAST_WEIGHT`].
+const CUTS: [f64; 9] = [LEAST_WEIGHT, 1e-240, 1e-190, 1e-145, 1e-110, 1e-85, 1e-65, 1e-50, 1e-38];
+
 /// The whole transition of a state space.
 #[derive(Debug)]
 pub struct Transition {
@@ -99,8 +104,11 @@ impl Transition {
     /// If a slice is shorter than the columns.
     pub fn predict(&self, f: &[f64], out: &mut [f64], scratch: &mut Scratch) {
         let states = &self.states;
-        for s in 0..states.states() {
-            scratch.sums[s] = total(self.level(), &f[states.range(s)]);
+        for from in 0..states.states() {
+            let jumps = |to| !states.is_walk(from, to) && !states.is_identity(from, to);
+            if (0..states.states()).any(jumps) {
+                scratch.sums[from] = total(self.level(), &f[states.range(from)]);
+            }
         }
         let share = 1.0 / states.places() as f64;
         for to in 0..states.states() {
@@ -133,9 +141,12 @@ impl Transition {
     pub fn pull_back(&self, r: &[f64], out: &mut [f64], scratch: &mut Scratch) {
         let states = &self.states;
         let share = 1.0 / states.places() as f64;
-        for s in 0..states.states() {
-            let sum = total(self.level(), &r[states.range(s)]);
-            scratch.sums[s] = if states.is_spatial(s) { sum * share } else { sum };
+        for to in 0..states.states() {
+            let jumps = |from| !states.is_walk(from, to) && !states.is_identity(from, to);
+            if (0..states.states()).any(jumps) {
+                let sum = total(self.level(), &r[states.range(to)]);
+                scratch.sums[to] = if states.is_spatial(to) { sum * share } else { sum };
+            }
         }
         for from in 0..states.states() {
             let mut level = 0.0;

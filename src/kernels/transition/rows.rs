@@ -4,7 +4,7 @@
 //! them are left out, so a line of places gives a band and a track graph a few stretches.
 
 use super::simd::packed::{Block, WIDTH, packed};
-use super::{LEAST_WEIGHT, dense};
+use super::{CUTS, LEAST_WEIGHT, dense};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
 
@@ -12,7 +12,8 @@ use crate::kernels::simd::AlignedF64;
 #[derive(Debug)]
 pub struct Packed {
     places: usize,
-    blocks: Vec<Block>,
+    /// For each of [`CUTS`].
+    blocks: Vec<Vec<Block>>,
     weights: AlignedF64,
 }
 
@@ -25,7 +26,7 @@ impl Packed {
             let square = if to < places { square(from, to) } else { f64::INFINITY };
             if square <= reach { dense::weight(square, variance) } else { 0.0 }
         };
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut blocks: Vec<Vec<Block>> = vec![Vec::new(); CUTS.len()];
         let mut weights: Vec<f64> = Vec::new();
         for target in (0..places).step_by(WIDTH) {
             for from in 0..places {
@@ -35,9 +36,14 @@ impl Packed {
                 }
                 let offset = weights.len();
                 weights.extend(row.map(|w| if w < LEAST_WEIGHT { 0.0 } else { w }));
-                match blocks.last_mut() {
-                    Some(b) if b.target == target && b.last == from => b.last += 1,
-                    _ => blocks.push(Block { target, first: from, last: from + 1, offset }),
+                for (list, cut) in blocks.iter_mut().zip(CUTS) {
+                    if row.iter().all(|&w| w < cut) {
+                        continue;
+                    }
+                    match list.last_mut() {
+                        Some(b) if b.target == target && b.last == from => b.last += 1,
+                        _ => list.push(Block { target, first: from, last: from + 1, offset }),
+                    }
                 }
             }
         }
@@ -61,8 +67,9 @@ impl Packed {
         8 * self.weights.len() as u64
     }
 
-    /// `walked[to] = sum over from of source[from] weight(from, to)`.
-    pub fn apply(&self, level: CpuLevel, source: &[f64], walked: &mut [f64]) {
-        packed(level, &self.blocks, &self.weights, source, walked);
+    /// `walked[to] = sum over from of source[from] weight(from, to)`, weights below `CUTS[cut]` left
+    /// out as far as whole blocks allow.
+    pub fn apply(&self, level: CpuLevel, cut: usize, source: &[f64], walked: &mut [f64]) {
+        packed(level, &self.blocks[cut], &self.weights, source, walked);
     }
 }

@@ -44,6 +44,15 @@ fn check(transition: &Transition, matrix: &[f64], what: &str) {
         transition.pull_back(&f, &mut out, &mut scratch);
         agree(&out, &dense::pull_back(matrix, &f), &format!("{what}, pull back over {decades} decades"));
     }
+    // Without zeros, so that weights are left out: more of them, the narrower the range.
+    for (seed, decades) in [(4, 0.1), (5, 10.0), (6, 40.0), (7, 80.0), (8, 130.0), (9, 220.0)] {
+        let mut next = noise(seed);
+        let f: Vec<f64> = (0..columns).map(|_| 10_f64.powf(-decades * next())).collect();
+        transition.predict(&f, &mut out, &mut scratch);
+        agree(&out, &dense::predict(matrix, &f), &format!("{what}, predict of {decades} full decades"));
+        transition.pull_back(&f, &mut out, &mut scratch);
+        agree(&out, &dense::pull_back(matrix, &f), &format!("{what}, pull back of {decades} full decades"));
+    }
     for column in [0, columns / 2, columns - 1] {
         let mut f = vec![0.0; columns];
         f[column] = 1.0;
@@ -106,7 +115,7 @@ fn odd_shapes_agree_with_the_dense_definition() {
         let all: Vec<usize> = (0..rows * columns).collect();
         check_grid(&[&x, &y], &all, 6.0);
     }
-    for places in [1, 2, 15, 16, 17, 33, 150] {
+    for places in [1, 2, 15, 16, 17, 33, 150, 200] {
         let all: Vec<usize> = (0..places).collect();
         check_grid(&[&line(places, 2.0)], &all, 6.0);
     }
@@ -140,6 +149,32 @@ fn uneven_centres_and_wide_or_narrow_walks_agree() {
     let all: Vec<usize> = (0..60).filter(|i| i % 11 != 3).collect();
     for variance in [0.01, 6.0, 1e6] {
         check_grid(&[&uneven], &all, variance);
+    }
+}
+
+/// One peak far from everything else, which falls off by a steady slope: the worst case for what
+/// is left out.
+#[test]
+fn what_is_left_out_cannot_be_seen_beside_what_is_kept() {
+    let x = line(160, 2.0);
+    let all: Vec<usize> = (0..160).collect();
+    let matrix = dense::walk_between(&x, 1, 6.0);
+    for level in CpuLevel::available() {
+        let walk = Walk::on_grid(level, &[&x], &all, 6.0);
+        let transition = Transition::new(StateSpace::walk(160), walk);
+        let (mut out, mut scratch) = (vec![0.0; 160], transition.scratch());
+        for decades in (1..290).step_by(3) {
+            let f: Vec<f64> = (0..160).map(|p| 10_f64.powf(-f64::from(decades) * p as f64 / 160.0)).collect();
+            let valley: Vec<f64> = (0..160)
+                .map(|p| if p == 80 { 1.0 } else { 10_f64.powi(-decades) })
+                .collect();
+            for f in [f, valley] {
+                transition.predict(&f, &mut out, &mut scratch);
+                agree(&out, &dense::predict(&matrix, &f), &format!("{level:?} {decades} decades"));
+                transition.pull_back(&f, &mut out, &mut scratch);
+                agree(&out, &dense::pull_back(&matrix, &f), &format!("{level:?} {decades} decades back"));
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The random walk: weights `G`, row sums, and where places lie among the cells of the weights.
 
+use super::CUTS;
 use super::grid::Grid;
 use super::rows::Packed;
 use super::simd::vector::{Run, fill};
@@ -32,14 +33,16 @@ pub struct Walk {
     weights: Weights,
     /// 1 / row sum, 0 for a row of zeros.
     row_scale: Vec<f64>,
+    /// Each place keeps its own source with weight 1, which is what [`cut_for`] counts on.
+    keeps_own: bool,
 }
 
 /// What one thread needs besides.
 #[derive(Debug)]
 pub struct Buffers {
     source: AlignedF64,
+    /// Between the two products, or the result of packed rows.
     middle: AlignedF64,
-    walked: AlignedF64,
 }
 
 /// Cells after a walk, with the places among them; none where no state walks.
@@ -97,7 +100,9 @@ impl Walk {
         let symmetric = (0..places).all(|p| (0..p).all(|q| same(p, q)));
         let towards = Packed::new(places, square, variance);
         let away = (!symmetric).then(|| Packed::new(places, |q, p| square(p, q), variance));
-        Walk::packed(level, places, towards, away)
+        let mut walk = Walk::packed(level, places, towards, away);
+        walk.keeps_own = (0..places).all(|p| distances[p * places + p] == 0.0);
+        walk
     }
 
     fn in_rows(level: CpuLevel, axes: &[&[f64]], interior: &[usize], variance: f64) -> Self {
@@ -132,7 +137,7 @@ impl Walk {
     /// Finds the row sums: what comes back from ones.
     fn scaled(level: CpuLevel, places: usize, runs: Vec<Run>, weights: Weights) -> Self {
         let level = level.min(CpuLevel::detect());
-        let mut walk = Walk { level, places, runs, weights, row_scale: vec![1.0; places] };
+        let mut walk = Walk { level, places, runs, weights, row_scale: vec![1.0; places], keeps_own: true };
         let mut buffers = walk.buffers();
         let ones = vec![1.0; places];
         let walked = walk.back(std::iter::once((1.0, &ones[..])), &mut buffers);
@@ -189,12 +194,11 @@ impl Walk {
 
     /// Buffers for one thread.
     pub(super) fn buffers(&self) -> Buffers {
-        let (cells, middle) = match &self.weights {
-            Weights::Separable(grid) => (grid.cells(), grid.cells()),
-            Weights::Rows(towards, _) => (towards.cells(), 0),
+        let cells = match &self.weights {
+            Weights::Separable(grid) => grid.cells(),
+            Weights::Rows(towards, _) => towards.cells(),
         };
-        let zeros = AlignedF64::zeros;
-        Buffers { source: zeros(cells), middle: zeros(middle), walked: zeros(cells) }
+        Buffers { source: AlignedF64::zeros(cells), middle: AlignedF64::zeros(cells) }
     }
 
     /// `sum of weight * f` walked: `(sum) D^-1 G`.
@@ -222,20 +226,33 @@ impl Walk {
         backwards: bool,
         buffers: &'a mut Buffers,
     ) -> Walked<'a> {
-        let mut any = false;
+        let mut extent = None;
         for (weight, values) in sources {
-            fill(self.level, &self.runs, (values, weight, scale), any, &mut buffers.source);
-            any = true;
+            let term = (values, weight, scale);
+            extent = Some(fill(self.level, &self.runs, term, extent.is_some(), &mut buffers.source));
         }
-        if !any {
-            return None;
-        }
-        let Buffers { source, middle, walked } = buffers;
-        match &self.weights {
-            Weights::Separable(grid) => grid.apply(self.level, source, middle, walked),
-            Weights::Rows(_, Some(away)) if backwards => away.apply(self.level, source, walked),
-            Weights::Rows(towards, _) => towards.apply(self.level, source, walked),
-        }
-        Some((&*walked, &self.runs))
+        let extent = extent?;
+        let cut = if self.keeps_own { cut_for(extent, self.places) } else { 0 };
+        let Buffers { source, middle } = buffers;
+        let walked = match &self.weights {
+            Weights::Separable(grid) => {
+                grid.apply(self.level, cut, source, middle);
+                source
+            }
+            Weights::Rows(towards, away) => {
+                let packed = away.as_ref().filter(|_| backwards).unwrap_or(towards);
+                packed.apply(self.level, cut, source, middle);
+                middle
+            }
+        };
+        Some((walked, &self.runs))
     }
+}
+
+/// The highest of [`CUTS`] that cannot be seen for sources from `least` to `most`. Each place keeps
+/// at least its own source, whose weight is 1; all that is left out adds up to less than
+/// `places * most * cut`, and that must be below half a unit in the last place.
+fn cut_for((least, most): (f64, f64), places: usize) -> usize {
+    let unseen = least / most * (f64::EPSILON / 4.0) / places as f64;
+    CUTS.iter().rposition(|&cut| cut <= unseen).unwrap_or(0)
 }

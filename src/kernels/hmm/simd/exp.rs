@@ -26,21 +26,31 @@ const SERIES: [f64; 12] = [
 /// High part of ln 2, exact when multiplied by any exponent, and the rest.
 const LN_2: [f64; 2] = [0.6931471803691238, 1.9082149292705877e-10];
 
-/// `exp(x)` for `LOWEST <= x <= 0`, to about one unit in the last place.
+/// `exp(x)` for `LOWEST <= x <= 0`, to about one unit in the last place. `K` registers go side by
+/// side: a series is one long chain, and left to itself the processor overlaps too few of them.
 #[inline(always)]
-unsafe fn exp<L: Lanes>(x: L) -> L {
+unsafe fn exp<L: Lanes, const K: usize>(x: [L; K]) -> [L; K] {
     // SAFETY: registers only.
     unsafe {
         // Adding 1.5 * 2^52 rounds to an integer, which stays in the low bits.
         let magic = L::splat(6_755_399_441_055_744.0);
-        let shifted = x.fma(L::splat(std::f64::consts::LOG2_E), magic);
-        let n = shifted.sub(magic);
-        let r = n.fnma(L::splat(LN_2[1]), n.fnma(L::splat(LN_2[0]), x));
-        let mut sum = L::splat(SERIES[11]);
-        for term in (0..11).rev() {
-            sum = sum.fma(r, L::splat(SERIES[term]));
+        let (mut shifted, mut r) = (x, x);
+        for k in 0..K {
+            shifted[k] = x[k].fma(L::splat(std::f64::consts::LOG2_E), magic);
+            let n = shifted[k].sub(magic);
+            r[k] = n.fnma(L::splat(LN_2[1]), n.fnma(L::splat(LN_2[0]), x[k]));
         }
-        sum.times_power_of_two(shifted)
+        let mut sum = [L::splat(SERIES[11]); K];
+        for term in (0..11).rev() {
+            let constant = L::splat(SERIES[term]);
+            for k in 0..K {
+                sum[k] = sum[k].fma(r[k], constant);
+            }
+        }
+        for k in 0..K {
+            sum[k] = sum[k].times_power_of_two(shifted[k]);
+        }
+        sum
     }
 }
 
@@ -82,7 +92,7 @@ unsafe fn largest<L: Lanes, T: Source>(row: *const T, n: usize) -> f64 {
         while i + 4 * L::N <= n {
             for chain in 0..4 {
                 let value = T::read::<L>(row.add(i + chain * L::N));
-                let value = value.select(value.abs().at_most(bound), none);
+                let value = value.select(value.at_most(bound), none);
                 most[chain] = most[chain].max(value);
             }
             i += 4 * L::N;
@@ -103,29 +113,39 @@ unsafe fn largest<L: Lanes, T: Source>(row: *const T, n: usize) -> f64 {
 
 /// 0 where it is no number or too low, 1 where it is above the largest.
 #[inline(always)]
-unsafe fn relative<L: Lanes>(value: L, largest: L) -> L {
+unsafe fn relative<L: Lanes, const K: usize>(values: [L; K], largest: L) -> [L; K] {
     // SAFETY: registers only.
     unsafe {
         let (lowest, zero) = (L::splat(LOWEST), L::splat(0.0));
-        let x = value.sub(largest);
-        let counts = lowest.at_most(x);
-        exp(x.select(counts, lowest).min(zero)).select(counts, zero)
+        let (mut x, mut given) = (values, values);
+        for k in 0..K {
+            given[k] = values[k].sub(largest);
+            x[k] = given[k].select(lowest.at_most(given[k]), lowest).min(zero);
+        }
+        let mut results = exp(x);
+        for k in 0..K {
+            results[k] = results[k].select(lowest.at_most(given[k]), zero);
+        }
+        results
     }
 }
 
 #[inline(always)]
-unsafe fn row_body<L: Lanes, T: Source>(row: *const T, n: usize, out: *mut f64) -> f64 {
+unsafe fn stretch<L: Lanes, T: Source, const K: usize>(row: *const T, n: usize, out: *mut f64, most: f64) {
     // SAFETY: loads and stores stay below `n`; the rest goes through a buffer.
     unsafe {
-        let most = largest::<L, T>(row, n);
         let best = L::splat(most);
         let mut i = 0;
-        while i + 4 * L::N <= n {
-            for part in 0..4 {
-                let at = i + part * L::N;
-                relative(T::read::<L>(row.add(at)), best).store(out.add(at));
+        while i + K * L::N <= n {
+            let mut values = [best; K];
+            for k in 0..K {
+                values[k] = T::read::<L>(row.add(i + k * L::N));
             }
-            i += 4 * L::N;
+            let results = relative(values, best);
+            for k in 0..K {
+                results[k].store(out.add(i + k * L::N));
+            }
+            i += K * L::N;
         }
         while i < n {
             let left = if n - i < L::N { n - i } else { L::N };
@@ -133,11 +153,24 @@ unsafe fn row_body<L: Lanes, T: Source>(row: *const T, n: usize, out: *mut f64) 
             for lane in 0..left {
                 buffer[lane] = (*row.add(i + lane)).wide();
             }
-            let values = relative(L::load(buffer.as_ptr()), best).to_array();
+            let values = relative([L::load(buffer.as_ptr())], best)[0].to_array();
             for lane in 0..left {
                 *out.add(i + lane) = values[lane];
             }
             i += left;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn row_body<L: Lanes, T: Source>(row: *const T, n: usize, out: *mut f64) -> f64 {
+    // SAFETY: passed on.
+    unsafe {
+        let most = largest::<L, T>(row, n);
+        if L::REGISTERS == 32 {
+            stretch::<L, T, 8>(row, n, out, most);
+        } else {
+            stretch::<L, T, 4>(row, n, out, most);
         }
         most
     }

@@ -28,11 +28,13 @@ struct Term {
     add: bool,
 }
 
-/// `LEAST_NORMAL`, or what is there, plus weight times value times scale.
+/// `LEAST_NORMAL`, or what is there, plus weight times value times scale; returns the extremes.
 #[inline(always)]
-unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) {
+unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) -> (f64, f64) {
     // SAFETY: `fill` checked the runs.
     unsafe {
+        let (mut least, mut most) = (f64::INFINITY, LEAST_NORMAL);
+        let (mut low, mut high) = (L::splat(least), L::splat(most));
         for run in runs {
             let (to, from) = (cells.add(run.cell), term.values.add(run.place));
             let scale = term.scale.wrapping_add(run.place);
@@ -43,21 +45,33 @@ unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) {
                     value = value.mul(L::load(scale.add(i)));
                 }
                 let start = if term.add { L::load(to.add(i)) } else { L::splat(LEAST_NORMAL) };
-                value.fma(L::splat(term.weight), start).store(to.add(i));
+                let sum = value.fma(L::splat(term.weight), start);
+                sum.store(to.add(i));
+                (low, high) = (low.min(sum), high.max(sum));
                 i += L::N;
             }
             while i < run.length {
                 let scale = if term.scale.is_null() { 1.0 } else { *scale.add(i) };
                 let start = if term.add { *to.add(i) } else { LEAST_NORMAL };
-                *to.add(i) = *from.add(i) * scale * term.weight + start;
+                let sum = *from.add(i) * scale * term.weight + start;
+                *to.add(i) = sum;
+                least = if sum < least { sum } else { least };
+                most = if sum > most { sum } else { most };
                 i += 1;
             }
         }
+        let (low, high) = (low.to_array(), high.to_array());
+        for lane in 0..L::N {
+            least = if low[lane] < least { low[lane] } else { least };
+            most = if high[lane] > most { high[lane] } else { most };
+        }
+        (least, most)
     }
 }
-per_level! { unsafe fn fill_at(runs: &[Run], term: Term, cells: *mut f64) = fill_body }
+per_level! { unsafe fn fill_at(runs: &[Run], term: Term, cells: *mut f64) -> (f64, f64) = fill_body }
 
-/// Writes (or adds, where `add`) `values * weight * scale` of each place to its cell.
+/// Writes (or adds, where `add`) `values * weight * scale` of each place to its cell; returns the
+/// least and the largest of what stands there then.
 ///
 /// # Panics
 ///
@@ -68,7 +82,7 @@ pub fn fill(
     (values, weight, scale): (&[f64], f64, Option<&[f64]>),
     add: bool,
     cells: &mut [f64],
-) {
+) -> (f64, f64) {
     assert!(within(runs, values.len(), cells.len()));
     assert!(scale.is_none_or(|scale| scale.len() >= values.len()));
     let scale = scale.map_or(std::ptr::null(), <[f64]>::as_ptr);
