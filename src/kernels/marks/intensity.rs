@@ -1,6 +1,7 @@
 //! The prepared electrode: log intensities of any number of decoding spikes.
 
 use super::block::{Asked, Work, registers, run_doubles, run_singles};
+use super::moments::{Layout, first_axis, moments};
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
 use super::{Bandwidths, Choice, EncodingSpikes, Method, PlaceBins, Precision};
 use crate::backend::CpuLevel;
@@ -74,7 +75,7 @@ impl Intensity {
             Scaling::new(spikes.marks, bandwidths.mark),
             Scaling::new(spikes.positions, bandwidths.position),
         );
-        let range = choice.range(floor_ln, bins.axes.len());
+        let range = choice.range(floor_ln);
         let request = (spikes, bins, bandwidths);
         let prepared = match choice.precision {
             _ if spikes.is_empty() => Prepared::Nothing,
@@ -249,17 +250,28 @@ fn turn<E: Element>(scaling: &Scaling, rows: &[f64], lanes: usize, to: &mut [E])
 fn prepare<E: Element>(
     (spikes, bins, bandwidths): (&EncodingSpikes<'_>, &PlaceBins<'_>, &Bandwidths<'_>),
     (marks, positions): &(Scaling, Scaling),
-    _method: Method,
+    method: Method,
     range: Range,
 ) -> Tables<E> {
+    let (order, scheme) = match method {
+        Method::Direct => {
+            ((0..spikes.len()).collect(), Scheme::Direct(direct(spikes, bins, bandwidths, range)))
+        }
+        Method::Moments { cell, terms_below } => {
+            let layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
+            let order = layout.order.clone();
+            let made = moments(spikes, bins, bandwidths, (layout, terms_below), range);
+            (order, Scheme::Moments(made))
+        }
+    };
     Tables {
-        marks: marks.rows(spikes.marks),
-        positions: positions.rows(spikes.positions),
+        marks: marks.rows(spikes.marks, &order),
+        positions: positions.rows(spikes.positions, &order),
         width: spikes.width,
         axes: spikes.axes,
         cut: E::of(range.cut),
         lift: range.lift * bins.axes.len() as i32,
-        scheme: Scheme::Direct(direct(spikes, bins, bandwidths, range)),
+        scheme,
     }
 }
 

@@ -18,7 +18,10 @@
 mod block;
 mod choice;
 pub mod definition;
+mod expansion;
 mod intensity;
+mod moments;
+mod product;
 mod tables;
 
 pub use choice::{Accuracy, Choice, choose};

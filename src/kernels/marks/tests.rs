@@ -221,3 +221,41 @@ fn huge_marks_never_make_a_value_that_is_not_a_number() {
         assert!(out.iter().all(|v| v.is_finite()));
     }
 }
+
+/// A choice of moments as it is, admissible or not, with the bound its error table gives.
+fn forced(electrode: &Electrode, cell: f64, q: usize, precision: Precision, floor: f64) -> Choice {
+    let axes = electrode.centers.len();
+    let choice = electrode.choose(Accuracy::EXACT, precision, floor);
+    let worst = super::expansion::ErrorTable::new(cell, q, axes).worst(choice.ceiling_ln - floor);
+    let bound = 2.0 * worst + choice.cut * (1.0 + axes as f64);
+    Choice { method: Method::Moments { cell, terms_below: q }, bound, ..choice }
+}
+
+#[test]
+fn moments_stay_within_their_bound_of_the_definition() {
+    for (axes, width, count) in [(1, 4, 900), (2, 4, 700), (2, 2, 1), (1, 1, 129)] {
+        let electrode = Electrode::new(count, width, axes, 19);
+        let marks = electrode.decoding(20);
+        let ceiling = electrode.choose(Accuracy::Direct, Precision::F64, FLOOR).ceiling_ln;
+        for floor in [ceiling - 12.0, ceiling - 20.0, ceiling - 33.0] {
+            let want: Vec<f64> = marks.chunks(width).flat_map(|mark| electrode.oracle(mark, floor)).collect();
+            for (cell, q) in [(1.0, 12), (1.0 / 1.5, 12), (0.5, 11), (1.0 / 3.0, 9), (0.25, 8), (0.25, 5), (0.5, 7)] {
+                for precision in [Precision::F64, Precision::F32] {
+                    let choice = forced(&electrode, cell, q, precision, floor);
+                    let intensity = electrode.prepare(choice, floor);
+                    for level in CpuLevel::available() {
+                        let mut got = vec![f64::NAN; want.len()];
+                        intensity.log_intensity(level, &marks, &mut got, &mut Scratch::default());
+                        let error = worst(&got, &want);
+                        let rounding = if precision == Precision::F32 { 4e-5 } else { 1e-10 };
+                        assert!(
+                            error <= choice.bound + rounding,
+                            "{axes} {width} {count} {cell} {q} {precision:?} {level:?}: {error:e} {:e}",
+                            choice.bound
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
