@@ -7,44 +7,95 @@ use super::tables::{Direct, Scheme, Tables};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
 
+/// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.
+#[derive(Debug)]
+pub(super) struct Buffer<E> {
+    storage: Vec<E>,
+    start: usize,
+}
+
+impl<E> Default for Buffer<E> {
+    fn default() -> Self {
+        Buffer { storage: Vec::new(), start: 0 }
+    }
+}
+
+impl<E: Element> Buffer<E> {
+    /// Makes room for `len` values; allocates only to grow.
+    fn fit(&mut self, len: usize) {
+        let line = 64 / size_of::<E>();
+        if self.storage.len() < len + line {
+            self.storage.resize(len + line, E::default());
+            self.start = self.storage.as_ptr().align_offset(64).min(line);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.storage.len() * size_of::<E>()
+    }
+}
+
+impl<E> std::ops::Deref for Buffer<E> {
+    type Target = [E];
+    #[inline(always)]
+    fn deref(&self) -> &[E] {
+        &self.storage[self.start..]
+    }
+}
+
+impl<E> std::ops::DerefMut for Buffer<E> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [E] {
+        &mut self.storage[self.start..]
+    }
+}
+
 /// Working memory of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Work<E> {
     /// Decoding marks `[feature][lane]`, then positions `[axis][lane]`.
-    pub(super) spikes: Vec<E>,
+    pub(super) spikes: Buffer<E>,
     /// `[spike of the tile][lane]`.
-    weights: Vec<E>,
+    weights: Buffer<E>,
     /// `[value of the group][spike of the tile]`.
-    strip: Vec<E>,
+    strip: Buffer<E>,
     /// Moments of a row of cells `[cell][term][lane]`.
-    moments: Vec<E>,
+    moments: Buffer<E>,
     /// `[bin along][row][degree across][lane]`.
-    fields: Vec<E>,
+    fields: Buffer<E>,
     /// Sums `[slot][lane]`.
-    pub(super) sums: Vec<E>,
+    pub(super) sums: Buffer<E>,
+}
+
+impl<E> Default for Work<E> {
+    fn default() -> Self {
+        Work {
+            spikes: Buffer::default(),
+            weights: Buffer::default(),
+            strip: Buffer::default(),
+            moments: Buffer::default(),
+            fields: Buffer::default(),
+            sums: Buffer::default(),
+        }
+    }
 }
 
 impl<E: Element> Work<E> {
     /// Makes room for `lanes` lanes; allocates only when it grows.
     pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
         let (moments, fields) = tables.between();
-        let grow = |buffer: &mut Vec<E>, len: usize| {
-            if buffer.len() < len {
-                buffer.resize(len, E::default());
-            }
-        };
-        grow(&mut self.spikes, (tables.width + tables.axes) * lanes);
-        grow(&mut self.weights, TILE * lanes);
-        grow(&mut self.strip, GROUP * TILE);
-        grow(&mut self.moments, moments * lanes);
-        grow(&mut self.fields, fields * lanes);
-        grow(&mut self.sums, slots * lanes);
+        self.spikes.fit((tables.width + tables.axes) * lanes);
+        self.weights.fit(TILE * lanes);
+        self.strip.fit(GROUP * TILE);
+        self.moments.fit(moments * lanes);
+        self.fields.fit(fields * lanes);
+        self.sums.fit(slots * lanes);
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let first = self.spikes.len() + self.weights.len() + self.strip.len();
-        (first + self.moments.len() + self.fields.len() + self.sums.len()) * size_of::<E>()
+        let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
+        first + self.moments.bytes() + self.fields.bytes() + self.sums.bytes()
     }
 }
 
@@ -120,13 +171,15 @@ unsafe fn contract_row<R: Real, const V: usize>(
     let (q, degrees, terms) = (moments.q, moments.firsts.len(), moments.terms.len());
     let Axis { factors, starts, bands } = &moments.along;
     let cells = &moments.cells[moments.rows[row].0..moments.rows[row].1];
-    for (group, (first, last)) in bands.iter().enumerate() {
-        if !moments.wanted.iter().skip(group * GROUP).take(GROUP).any(|groups| !groups.is_empty()) {
-            continue;
-        }
-        let near = cells.partition_point(|cell| cell.column < *first);
-        let far = cells.partition_point(|cell| cell.column < *last);
-        for (b, term) in moments.firsts.iter().enumerate() {
+    // Degrees across outside of groups of bins: the moments of one degree stay in the first cache
+    // while all groups read them.
+    for (b, term) in moments.firsts.iter().enumerate() {
+        for (group, (first, last)) in bands.iter().enumerate() {
+            if !moments.reached[group] {
+                continue;
+            }
+            let near = cells.partition_point(|cell| cell.column < *first);
+            let far = cells.partition_point(|cell| cell.column < *last);
             // SAFETY: the group's factors hold 6 bins of `last - first` lines of `q` degrees.
             unsafe {
                 let mut sums = [[R::splat(R::Element::default()); V]; GROUP];
@@ -260,13 +313,13 @@ pub(super) enum Asked {
     OwnPositions,
 }
 
-/// Registers a block takes for `left` spikes of `N` lanes each.
+/// Registers a block takes for `left` spikes of `lanes` each: one, or all that a set of `all`
+/// registers can accumulate in.
 pub(super) fn registers(left: usize, lanes: usize, all: usize) -> usize {
-    match left.div_ceil(lanes) {
-        0 | 1 => 1,
-        2 => 2,
-        _ if all >= 32 => 4,
-        _ => 2,
+    match left <= lanes {
+        true => 1,
+        false if all >= 32 => 4,
+        false => 2,
     }
 }
 
@@ -281,11 +334,11 @@ unsafe fn any_block<R: Real>(
     unsafe {
         match (asked, registers) {
             (Asked::Bins(slots), 1) => block::<R, 1>(tables, slots, work),
-            (Asked::Bins(slots), 2) => block::<R, 2>(tables, slots, work),
-            (Asked::Bins(slots), _) => block::<R, 4>(tables, slots, work),
+            (Asked::Bins(slots), _) if R::REGISTERS >= 32 => block::<R, 4>(tables, slots, work),
+            (Asked::Bins(slots), _) => block::<R, 2>(tables, slots, work),
             (Asked::OwnPositions, 1) => densities::<R, 1>(tables, work),
-            (Asked::OwnPositions, 2) => densities::<R, 2>(tables, work),
-            (Asked::OwnPositions, _) => densities::<R, 4>(tables, work),
+            (Asked::OwnPositions, _) if R::REGISTERS >= 32 => densities::<R, 4>(tables, work),
+            (Asked::OwnPositions, _) => densities::<R, 2>(tables, work),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::expansion::{CELLS, ErrorTable, MOST_TERMS};
 use super::moments::{Layout, extent, first_axis, reach};
+use super::observed::observed_error;
 use super::product::GROUP;
 use super::tables::Range;
 use super::{Bandwidths, EncodingSpikes, Method, PlaceBins, Precision};
@@ -13,6 +14,13 @@ pub enum Accuracy {
     Direct,
     /// `ln lambda` guaranteed within this after the floor, besides rounding.
     Guaranteed(f64),
+    /// Error of `ln lambda` on 1000 seeded samples at most this; not guaranteed.
+    Observed {
+        /// Largest error on the samples.
+        tolerance: f64,
+        /// Which samples.
+        seed: u64,
+    },
 }
 
 impl Accuracy {
@@ -80,7 +88,13 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(spikes: &EncodingSpikes<'_>, bins: &PlaceBins<'_>, bandwidths: &Bandwidths<'_>, cell: f64, cut: f64) -> Self {
+    fn new(
+        spikes: &EncodingSpikes<'_>,
+        bins: &PlaceBins<'_>,
+        bandwidths: &Bandwidths<'_>,
+        cell: f64,
+        cut: f64,
+    ) -> Self {
         let first = first_axis(bins);
         let layout = Layout::new(spikes, bandwidths, cell, first);
         let axes = if spikes.axes == 2 { vec![first, 1 - first] } else { vec![0] };
@@ -136,35 +150,41 @@ pub fn choose(
     if choice.bits(floor_ln) > SINGLE_CUT {
         choice.precision = Precision::F64;
     }
-    let cuts = CUT * (1.0 + axes as f64);
-    let Accuracy::Guaranteed(tolerance) = accuracy else {
-        match choice.precision {
-            Precision::F32 => choice.bound = cuts,
-            Precision::F64 => choice.cut = 0.0,
-        }
-        return choice;
-    };
-    choice.bound = cuts;
-    if spikes.is_empty() || highest == f64::NEG_INFINITY {
+    if choice.precision == Precision::F64 && accuracy == Accuracy::Direct {
+        choice.cut = 0.0;
         return choice;
     }
-    let ratio = choice.ceiling_ln - floor_ln;
+    // One cut for the mark's factor and one for each axis.
+    choice.bound = CUT * (1.0 + axes as f64);
+    if accuracy == Accuracy::Direct || spikes.is_empty() || highest == f64::NEG_INFINITY {
+        return choice;
+    }
+    let (direct, ratio) = (choice, choice.ceiling_ln - floor_ln);
     for (index, cell) in CELLS.into_iter().enumerate() {
-        let error = |q: usize| 2.0 * ErrorTable::shared(index, q, axes).worst(ratio) + cuts;
-        // The error falls with every degree: bisection, since tables cost half a millisecond.
+        let with = |terms_below: usize| Choice {
+            method: Method::Moments { cell, terms_below },
+            bound: 2.0 * ErrorTable::shared(index, terms_below, axes).worst(ratio) + direct.bound,
+            ..direct
+        };
+        let enough = |q: usize| {
+            let scale = (log_scale, floor_ln);
+            let tried = with(q);
+            accuracy
+                .allows(tried.bound, |seed| observed_error(spikes, bins, bandwidths, scale, (&tried, seed)))
+        };
+        // The error falls with every degree: bisection, since tables and samples cost.
         let (mut q, mut above) = (2, MOST_TERMS + 1);
         while q < above {
             let middle = (q + above) / 2;
-            if error(middle) <= tolerance { above = middle } else { q = middle + 1 }
+            if enough(middle) { above = middle } else { q = middle + 1 }
         }
         if q > MOST_TERMS {
             continue;
         }
-        let counts = Counts::new(spikes, bins, bandwidths, cell, choice.bits(floor_ln));
+        let counts = Counts::new(spikes, bins, bandwidths, cell, direct.bits(floor_ln));
         let cost = weights + counts.cost(q, axes);
         if cost < choice.cost {
-            let method = Method::Moments { cell, terms_below: q };
-            choice = Choice { method, cost, bound: error(q), ..choice };
+            choice = Choice { cost, ..with(q) };
         }
     }
     choice

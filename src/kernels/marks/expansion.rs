@@ -285,7 +285,10 @@ mod tests {
                 let between = |ln: &[f64]| (ln[k] * (1.0 - part) + ln[k + 1] * part).exp();
                 let rounding = 1e-15 * (u * half * 3.0).exp();
                 let (error, slack) = ((sum - exact).abs(), 1.02);
-                assert!(error / exact <= slack * between(&table.ln_relative) + rounding, "{cells} {q} {u} {angle}");
+                assert!(
+                    error / exact <= slack * between(&table.ln_relative) + rounding,
+                    "{cells} {q} {u} {angle}"
+                );
                 assert!(error <= slack * between(&table.ln_absolute) + 1e-16, "{cells} {q} {u} {angle}");
             }
         }

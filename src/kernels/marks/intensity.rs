@@ -21,6 +21,9 @@ pub struct Intensity {
     prepared: Prepared,
 }
 
+/// Bins that are scaled and turned at a time.
+const NEAR: usize = 32;
+
 #[derive(Debug)]
 enum Prepared {
     /// No encoding spikes.
@@ -193,15 +196,19 @@ impl Intensity {
         rows: &mut [T],
     ) -> Floored {
         let (bins, floor) = (self.bins(), T::of(self.floor_ln));
-        let mut floored = Floored::default();
-        for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
-            let mut low = 0;
-            for (bin, (to, scale)) in row.iter_mut().zip(&self.log_scale).enumerate() {
-                let value = sums[tables.slot(bin) * lanes + lane].wide() + scale;
-                let above = value > self.floor_ln;
-                *to = if above { T::of(value) } else { floor };
-                low += usize::from(!above);
+        // A few bins of all spikes at a time: their sums stay in the first cache.
+        for first in (0..bins).step_by(NEAR) {
+            let here = first..(first + NEAR).min(bins);
+            for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
+                for (bin, to) in here.clone().zip(&mut row[here.clone()]) {
+                    let value = sums[tables.slot(bin) * lanes + lane].wide() + self.log_scale[bin];
+                    *to = if value > self.floor_ln { T::of(value) } else { floor };
+                }
             }
+        }
+        let mut floored = Floored::default();
+        for row in rows.chunks_exact(bins) {
+            let low = row.iter().filter(|value| **value <= floor).count();
             floored.values += low;
             floored.spikes += usize::from(low == bins);
         }

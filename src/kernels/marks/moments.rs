@@ -54,6 +54,8 @@ pub(super) struct Moments<E> {
     /// Groups of bins across that hold an interior bin, for each bin along (one axis: whether the
     /// bin's own group does, as an empty or a one-element list).
     pub(super) wanted: Vec<Vec<usize>>,
+    /// Whether a group of bins along holds an interior bin.
+    pub(super) reached: Vec<bool>,
     /// Row of sums of every interior bin.
     pub(super) slots: Vec<u32>,
 }
@@ -228,8 +230,9 @@ pub(super) fn moments<E: Element>(
         groups.sort_unstable();
         groups.dedup();
     }
+    let reached = wanted.chunks(GROUP).map(|bins| bins.iter().any(|groups| !groups.is_empty())).collect();
     let Layout { cells, rows, .. } = layout;
-    Moments { q, terms, firsts, cells, rows, polynomials, along, across, wanted, slots }
+    Moments { q, terms, firsts, cells, rows, polynomials, along, across, wanted, reached, slots }
 }
 
 impl<E> Moments<E> {

@@ -45,11 +45,30 @@ pub(super) unsafe fn weigh<R: Real, const V: usize>(
 ) {
     // SAFETY: the tile lies inside the tables; the buffers were fitted.
     unsafe {
+        // A width known to the compiler keeps the decoding marks in registers.
+        match tables.width {
+            2 => weigh_wide::<R, V>((tables, 2), first, count, spikes, weights),
+            4 => weigh_wide::<R, V>((tables, 4), first, count, spikes, weights),
+            width => weigh_wide::<R, V>((tables, width), first, count, spikes, weights),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn weigh_wide<R: Real, const V: usize>(
+    (tables, width): (&Tables<R::Element>, usize),
+    first: usize,
+    count: usize,
+    spikes: *const R::Element,
+    weights: *mut R::Element,
+) {
+    // SAFETY: as `weigh`.
+    unsafe {
         let cut = R::splat(tables.cut);
-        let marks = tables.marks.as_ptr();
+        let marks = tables.marks.as_ptr().add(first * width);
         for i in 0..count {
             let mut distance = [R::splat(R::Element::default()); V];
-            add_squares::<R, V>(&mut distance, marks.add((first + i) * tables.width), tables.width, spikes);
+            add_squares::<R, V>(&mut distance, marks.add(i * width), width, spikes);
             for (v, distance) in distance.into_iter().enumerate() {
                 distance.exp2_down(cut).store(weights.add((i * V + v) * R::N));
             }
@@ -156,16 +175,16 @@ pub(super) unsafe fn project_pairs<R: Real, const V: usize>(
                 project::<R, V, $k>(weights, count, values, begin, out.add($at * V * R::N));
             }};
         }
-        for (at, pairs) in pairs.chunks(GROUP).enumerate() {
-            let at = at * GROUP;
-            match pairs.len() {
-                6 => group!(6, pairs, at),
-                5 => group!(5, pairs, at),
-                4 => group!(4, pairs, at),
-                3 => group!(3, pairs, at),
-                2 => group!(2, pairs, at),
-                _ => group!(1, pairs, at),
-            }
+        let (sixes, rest) = pairs.split_at(pairs.len() / GROUP * GROUP);
+        for (at, pairs) in sixes.chunks_exact(GROUP).enumerate() {
+            group!(6, pairs, at * GROUP);
+        }
+        let (threes, ones) = rest.split_at(rest.len() / 3 * 3);
+        if !threes.is_empty() {
+            group!(3, threes, sixes.len());
+        }
+        for (at, pair) in ones.chunks_exact(1).enumerate() {
+            group!(1, pair, sixes.len() + threes.len() + at);
         }
     }
 }
