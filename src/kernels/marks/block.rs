@@ -1,206 +1,101 @@
 //! One block of decoding spikes against all encoding spikes, lanes = decoding spikes.
-//!
-//! One micro-kernel does all the work beside the weights: `V` registers of lanes times `K`
-//! broadcast values into `V x K` accumulators. It turns weights into sums at bins (direct).
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
+use super::moments::{Axis, Moments};
+use super::product::{GROUP, TILE, accumulate, add_squares, project_pairs, weigh};
 use super::tables::{Direct, Scheme, Tables};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
 
-/// Encoding spikes whose weights are kept at a time: sums within a tile are rounded apart from
-/// the sum over tiles, which keeps single precision near the rounding of one operation.
-pub(super) const TILE: usize = 128;
-/// Broadcast values per pass: 6 x 4 registers of 32 or 6 x 2 of 16.
-const GROUP: usize = 6;
+/// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.
+#[derive(Debug)]
+pub(super) struct Buffer<E> {
+    storage: Vec<E>,
+    start: usize,
+}
+
+impl<E> Default for Buffer<E> {
+    fn default() -> Self {
+        Buffer { storage: Vec::new(), start: 0 }
+    }
+}
+
+impl<E: Element> Buffer<E> {
+    /// Makes room for `len` values; allocates only to grow.
+    fn fit(&mut self, len: usize) {
+        let line = 64 / size_of::<E>();
+        if self.storage.len() < len + line {
+            self.storage.resize(len + line, E::default());
+            self.start = self.storage.as_ptr().align_offset(64).min(line);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.storage.len() * size_of::<E>()
+    }
+}
+
+impl<E> std::ops::Deref for Buffer<E> {
+    type Target = [E];
+    #[inline(always)]
+    fn deref(&self) -> &[E] {
+        &self.storage[self.start..]
+    }
+}
+
+impl<E> std::ops::DerefMut for Buffer<E> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [E] {
+        &mut self.storage[self.start..]
+    }
+}
 
 /// Working memory of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Work<E> {
     /// Decoding marks `[feature][lane]`, then positions `[axis][lane]`.
-    pub(super) spikes: Vec<E>,
+    pub(super) spikes: Buffer<E>,
     /// `[spike of the tile][lane]`.
-    weights: Vec<E>,
+    weights: Buffer<E>,
     /// `[value of the group][spike of the tile]`.
-    strip: Vec<E>,
+    strip: Buffer<E>,
+    /// Moments of a row of cells `[cell][term][lane]`.
+    moments: Buffer<E>,
+    /// `[bin along][row][degree across][lane]`.
+    fields: Buffer<E>,
     /// Sums `[slot][lane]`.
-    pub(super) sums: Vec<E>,
+    pub(super) sums: Buffer<E>,
+}
+
+impl<E> Default for Work<E> {
+    fn default() -> Self {
+        Work {
+            spikes: Buffer::default(),
+            weights: Buffer::default(),
+            strip: Buffer::default(),
+            moments: Buffer::default(),
+            fields: Buffer::default(),
+            sums: Buffer::default(),
+        }
+    }
 }
 
 impl<E: Element> Work<E> {
     /// Makes room for `lanes` lanes; allocates only when it grows.
     pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
-        let grow = |buffer: &mut Vec<E>, len: usize| {
-            if buffer.len() < len {
-                buffer.resize(len, E::default());
-            }
-        };
-        grow(&mut self.spikes, (tables.width + tables.axes) * lanes);
-        grow(&mut self.weights, TILE * lanes);
-        grow(&mut self.strip, GROUP * TILE);
-        grow(&mut self.sums, slots * lanes);
+        let (moments, fields) = tables.between();
+        self.spikes.fit((tables.width + tables.axes) * lanes);
+        self.weights.fit(TILE * lanes);
+        self.strip.fit(GROUP * TILE);
+        self.moments.fit(moments * lanes);
+        self.fields.fit(fields * lanes);
+        self.sums.fit(slots * lanes);
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let numbers = self.spikes.len() + self.weights.len() + self.strip.len() + self.sums.len();
-        numbers * size_of::<E>()
-    }
-}
-
-/// Adds the squared distances of `V` registers of decoding spikes to one encoding spike.
-#[inline(always)]
-unsafe fn add_squares<R: Real, const V: usize>(
-    total: &mut [R; V],
-    theirs: *const R::Element,
-    columns: usize,
-    ours: *const R::Element,
-) {
-    // SAFETY: `theirs` has `columns` values, `ours` `columns` rows of V registers.
-    unsafe {
-        for k in 0..columns {
-            let their = R::splat(*theirs.add(k));
-            for (v, sum) in total.iter_mut().enumerate() {
-                let apart = R::load(ours.add((k * V + v) * R::N)).sub(their);
-                *sum = apart.fma(apart, *sum);
-            }
-        }
-    }
-}
-
-/// Mark weights of `count` encoding spikes from `first` on.
-#[inline(always)]
-unsafe fn weigh<R: Real, const V: usize>(
-    tables: &Tables<R::Element>,
-    first: usize,
-    count: usize,
-    spikes: *const R::Element,
-    weights: *mut R::Element,
-) {
-    // SAFETY: the tile lies inside the tables; the buffers were fitted.
-    unsafe {
-        let cut = R::splat(tables.cut);
-        let marks = tables.marks.as_ptr();
-        for i in 0..count {
-            let mut distance = [R::splat(R::Element::default()); V];
-            add_squares::<R, V>(&mut distance, marks.add((first + i) * tables.width), tables.width, spikes);
-            for (v, distance) in distance.into_iter().enumerate() {
-                distance.exp2_down(cut).store(weights.add((i * V + v) * R::N));
-            }
-        }
-    }
-}
-
-/// The micro-kernel: `sums[k][v] += sum_i vectors[i][v] * values[k][i]`.
-#[inline(always)]
-unsafe fn accumulate<R: Real, const V: usize, const K: usize>(
-    sums: &mut [[R; V]; K],
-    vectors: *const R::Element,
-    count: usize,
-    values: [*const R::Element; K],
-) {
-    // SAFETY: `count` rows of V registers, `count` values in each stream.
-    unsafe {
-        for i in 0..count {
-            let mut row = [R::splat(R::Element::default()); V];
-            for (v, lane) in row.iter_mut().enumerate() {
-                *lane = R::load(vectors.add((i * V + v) * R::N));
-            }
-            for (sums, values) in sums.iter_mut().zip(&values) {
-                let value = R::splat(*values.add(i));
-                for (sum, lane) in sums.iter_mut().zip(&row) {
-                    *sum = lane.fma(value, *sum);
-                }
-            }
-        }
-    }
-}
-
-/// Runs the micro-kernel for `K` streams and adds to (or begins) their sums at `out[k]`.
-#[inline(always)]
-unsafe fn project<R: Real, const V: usize, const K: usize>(
-    vectors: *const R::Element,
-    count: usize,
-    values: [*const R::Element; K],
-    begin: bool,
-    out: *mut R::Element,
-) {
-    // SAFETY: as `accumulate`; `out` has K rows of V registers.
-    unsafe {
-        let mut sums = [[R::splat(R::Element::default()); V]; K];
-        accumulate::<R, V, K>(&mut sums, vectors, count, values);
-        for (k, sums) in sums.into_iter().enumerate() {
-            for (v, sum) in sums.into_iter().enumerate() {
-                let to = out.add((k * V + v) * R::N);
-                let sum = if begin { sum } else { R::load(to).add(sum) };
-                sum.store(to);
-            }
-        }
-    }
-}
-
-/// `K` streams of values, `[k][spike]`: rows of a table, or products of rows of two.
-#[inline(always)]
-unsafe fn streams<R: Real, const K: usize>(
-    tables: &[(*const R::Element, usize)],
-    pairs: &[[u32; 2]],
-    count: usize,
-    strip: *mut R::Element,
-) -> [*const R::Element; K] {
-    // SAFETY: rows hold `count` values, of which whole registers are read only inside; the strip
-    // has K rows of TILE.
-    unsafe {
-        let mut rows = [strip.cast_const(); K];
-        for (k, (row, pair)) in rows.iter_mut().zip(pairs).enumerate() {
-            let (first, stride) = tables[0];
-            let first = first.add(pair[0] as usize * stride);
-            let Some((second, stride)) = tables.get(1) else {
-                *row = first;
-                continue;
-            };
-            let second = second.add(pair[1] as usize * stride);
-            let to = strip.add(k * TILE);
-            let whole = count / R::N * R::N;
-            for i in (0..whole).step_by(R::N) {
-                R::load(first.add(i)).mul(R::load(second.add(i))).store(to.add(i));
-            }
-            for i in whole..count {
-                *to.add(i) = R::Element::of((*first.add(i)).wide() * (*second.add(i)).wide());
-            }
-            *row = to;
-        }
-        rows
-    }
-}
-
-/// Projects one tile of weights on all `pairs`.
-#[inline(always)]
-unsafe fn project_pairs<R: Real, const V: usize>(
-    (weights, count): (*const R::Element, usize),
-    tables: &[(*const R::Element, usize)],
-    pairs: &[[u32; 2]],
-    strip: *mut R::Element,
-    (begin, out): (bool, *mut R::Element),
-) {
-    // SAFETY: the parts' own contracts; `out` has a row of V registers per pair.
-    unsafe {
-        macro_rules! group {
-            ($k:literal, $pairs:expr, $at:expr) => {{
-                let values = streams::<R, $k>(tables, $pairs, count, strip);
-                project::<R, V, $k>(weights, count, values, begin, out.add($at * V * R::N));
-            }};
-        }
-        for (at, pairs) in pairs.chunks(GROUP).enumerate() {
-            let at = at * GROUP;
-            match pairs.len() {
-                6 => group!(6, pairs, at),
-                5 => group!(5, pairs, at),
-                4 => group!(4, pairs, at),
-                3 => group!(3, pairs, at),
-                2 => group!(2, pairs, at),
-                _ => group!(1, pairs, at),
-            }
-        }
+        let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
+        first + self.moments.bytes() + self.fields.bytes() + self.sums.bytes()
     }
 }
 
@@ -234,6 +129,131 @@ unsafe fn direct_sums<R: Real, const V: usize>(
     }
 }
 
+/// Moments of one cell: `[term][lane]`.
+#[inline(always)]
+unsafe fn cell_moments<R: Real, const V: usize>(
+    tables: &Tables<R::Element>,
+    moments: &Moments<R::Element>,
+    (first, total): (usize, usize),
+    work: &mut Work<R::Element>,
+    out: *mut R::Element,
+) {
+    let mut at = 0;
+    while at < total {
+        let count = TILE.min(total - at);
+        // SAFETY: the cell's polynomials hold `q` rows of `total` values from `first * q` on.
+        unsafe {
+            weigh::<R, V>(tables, first + at, count, work.spikes.as_ptr(), work.weights.as_mut_ptr());
+            let mut rows = [(moments.polynomials[0].as_ptr().add(first * moments.q + at), total); 2];
+            if let Some(second) = moments.polynomials.get(1) {
+                rows[1].0 = second.as_ptr().add(first * moments.q + at);
+            }
+            project_pairs::<R, V>(
+                (work.weights.as_ptr(), count),
+                &rows[..moments.polynomials.len()],
+                &moments.terms,
+                work.strip.as_mut_ptr(),
+                (at == 0, out),
+            );
+        }
+        at += count;
+    }
+}
+
+/// Contracts the moments of one row of cells along it: for each degree across, values at the bins.
+#[inline(always)]
+unsafe fn contract_row<R: Real, const V: usize>(
+    moments: &Moments<R::Element>,
+    row: usize,
+    from: *const R::Element,
+    to: *mut R::Element,
+) {
+    let (q, degrees, terms) = (moments.q, moments.firsts.len(), moments.terms.len());
+    let Axis { factors, starts, bands } = &moments.along;
+    let cells = &moments.cells[moments.rows[row].0..moments.rows[row].1];
+    // Degrees across outside of groups of bins: the moments of one degree stay in the first cache
+    // while all groups read them.
+    for (b, term) in moments.firsts.iter().enumerate() {
+        for (group, (first, last)) in bands.iter().enumerate() {
+            if !moments.reached[group] {
+                continue;
+            }
+            let near = cells.partition_point(|cell| cell.column < *first);
+            let far = cells.partition_point(|cell| cell.column < *last);
+            // SAFETY: the group's factors hold 6 bins of `last - first` lines of `q` degrees.
+            unsafe {
+                let mut sums = [[R::splat(R::Element::default()); V]; GROUP];
+                for (at, cell) in cells[near..far].iter().enumerate() {
+                    let line = factors.as_ptr().add(starts[group] + (cell.column - first) * q);
+                    let values = std::array::from_fn(|k| line.wrapping_add(k * (last - first) * q));
+                    let vectors = from.add(((near + at) * terms + term) * V * R::N);
+                    accumulate::<R, V, GROUP>(&mut sums, vectors, q - b, values);
+                }
+                for (k, sums) in sums.into_iter().enumerate() {
+                    let bin = (group * GROUP + k) * moments.rows.len() + row;
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        sum.store(to.add(((bin * degrees + b) * V + v) * R::N));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Contracts the fields across the rows: sums at the bins.
+#[inline(always)]
+unsafe fn contract_rows<R: Real, const V: usize>(
+    moments: &Moments<R::Element>,
+    across: &Axis<R::Element>,
+    from: *const R::Element,
+    to: *mut R::Element,
+) {
+    let q = moments.q;
+    for (bin, groups) in moments.wanted.iter().enumerate() {
+        for group in groups {
+            let (first, last) = across.bands[*group];
+            let count = (last - first) * q;
+            // SAFETY: the group's factors hold 6 bins of `count` values.
+            unsafe {
+                let values = across.factors.as_ptr().add(across.starts[*group]);
+                let values = std::array::from_fn(|k| values.wrapping_add(k * count));
+                let vectors = from.add((bin * moments.rows.len() + first) * q * V * R::N);
+                let mut sums = [[R::splat(R::Element::default()); V]; GROUP];
+                accumulate::<R, V, GROUP>(&mut sums, vectors, count, values);
+                let slot = (bin * across.bands.len() + group) * GROUP;
+                for (k, sums) in sums.into_iter().enumerate() {
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        sum.store(to.add(((slot + k) * V + v) * R::N));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sums by moments.
+#[inline(always)]
+unsafe fn moment_sums<R: Real, const V: usize>(
+    tables: &Tables<R::Element>,
+    moments: &Moments<R::Element>,
+    work: &mut Work<R::Element>,
+) {
+    // SAFETY: the caller fitted the work to these tables.
+    unsafe {
+        for (row, (first, last)) in moments.rows.iter().enumerate() {
+            for (at, cell) in moments.cells[*first..*last].iter().enumerate() {
+                let out = work.moments.as_mut_ptr().add(at * moments.terms.len() * V * R::N);
+                cell_moments::<R, V>(tables, moments, (cell.first, cell.count), work, out);
+            }
+            let to = if moments.across.is_some() { &mut work.fields } else { &mut work.sums };
+            contract_row::<R, V>(moments, row, work.moments.as_ptr(), to.as_mut_ptr());
+        }
+        if let Some(across) = &moments.across {
+            contract_rows::<R, V>(moments, across, work.fields.as_ptr(), work.sums.as_mut_ptr());
+        }
+    }
+}
+
 /// Sums of one block, then their logarithms in place.
 #[inline(always)]
 unsafe fn block<R: Real, const V: usize>(
@@ -245,6 +265,7 @@ unsafe fn block<R: Real, const V: usize>(
     unsafe {
         match &tables.scheme {
             Scheme::Direct(direct) => direct_sums::<R, V>(tables, direct, work),
+            Scheme::Moments(moments) => moment_sums::<R, V>(tables, moments, work),
         }
         let tiny = R::splat(R::Element::TINY);
         let sums = work.sums.as_mut_ptr();
@@ -292,13 +313,13 @@ pub(super) enum Asked {
     OwnPositions,
 }
 
-/// Registers a block takes for `left` spikes of `N` lanes each.
+/// Registers a block takes for `left` spikes of `lanes` each: one, or all that a set of `all`
+/// registers can accumulate in.
 pub(super) fn registers(left: usize, lanes: usize, all: usize) -> usize {
-    match left.div_ceil(lanes) {
-        0 | 1 => 1,
-        2 => 2,
-        _ if all >= 32 => 4,
-        _ => 2,
+    match left <= lanes {
+        true => 1,
+        false if all >= 32 => 4,
+        false => 2,
     }
 }
 
@@ -313,11 +334,11 @@ unsafe fn any_block<R: Real>(
     unsafe {
         match (asked, registers) {
             (Asked::Bins(slots), 1) => block::<R, 1>(tables, slots, work),
-            (Asked::Bins(slots), 2) => block::<R, 2>(tables, slots, work),
-            (Asked::Bins(slots), _) => block::<R, 4>(tables, slots, work),
+            (Asked::Bins(slots), _) if R::REGISTERS >= 32 => block::<R, 4>(tables, slots, work),
+            (Asked::Bins(slots), _) => block::<R, 2>(tables, slots, work),
             (Asked::OwnPositions, 1) => densities::<R, 1>(tables, work),
-            (Asked::OwnPositions, 2) => densities::<R, 2>(tables, work),
-            (Asked::OwnPositions, _) => densities::<R, 4>(tables, work),
+            (Asked::OwnPositions, _) if R::REGISTERS >= 32 => densities::<R, 4>(tables, work),
+            (Asked::OwnPositions, _) => densities::<R, 2>(tables, work),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The prepared electrode: log intensities of any number of decoding spikes.
 
 use super::block::{Asked, Work, registers, run_doubles, run_singles};
+use super::moments::{Layout, first_axis, moments};
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
 use super::{Bandwidths, Choice, EncodingSpikes, Method, PlaceBins, Precision};
 use crate::backend::CpuLevel;
@@ -19,6 +20,9 @@ pub struct Intensity {
     density_scale: f64,
     prepared: Prepared,
 }
+
+/// Bins that are scaled and turned at a time.
+const NEAR: usize = 32;
 
 #[derive(Debug)]
 enum Prepared {
@@ -74,7 +78,7 @@ impl Intensity {
             Scaling::new(spikes.marks, bandwidths.mark),
             Scaling::new(spikes.positions, bandwidths.position),
         );
-        let range = choice.range(floor_ln, bins.axes.len());
+        let range = choice.range(floor_ln);
         let request = (spikes, bins, bandwidths);
         let prepared = match choice.precision {
             _ if spikes.is_empty() => Prepared::Nothing,
@@ -192,15 +196,19 @@ impl Intensity {
         rows: &mut [T],
     ) -> Floored {
         let (bins, floor) = (self.bins(), T::of(self.floor_ln));
-        let mut floored = Floored::default();
-        for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
-            let mut low = 0;
-            for (bin, (to, scale)) in row.iter_mut().zip(&self.log_scale).enumerate() {
-                let value = sums[tables.slot(bin) * lanes + lane].wide() + scale;
-                let above = value > self.floor_ln;
-                *to = if above { T::of(value) } else { floor };
-                low += usize::from(!above);
+        // A few bins of all spikes at a time: their sums stay in the first cache.
+        for first in (0..bins).step_by(NEAR) {
+            let here = first..(first + NEAR).min(bins);
+            for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
+                for (bin, to) in here.clone().zip(&mut row[here.clone()]) {
+                    let value = sums[tables.slot(bin) * lanes + lane].wide() + self.log_scale[bin];
+                    *to = if value > self.floor_ln { T::of(value) } else { floor };
+                }
             }
+        }
+        let mut floored = Floored::default();
+        for row in rows.chunks_exact(bins) {
+            let low = row.iter().filter(|value| **value <= floor).count();
             floored.values += low;
             floored.spikes += usize::from(low == bins);
         }
@@ -249,17 +257,28 @@ fn turn<E: Element>(scaling: &Scaling, rows: &[f64], lanes: usize, to: &mut [E])
 fn prepare<E: Element>(
     (spikes, bins, bandwidths): (&EncodingSpikes<'_>, &PlaceBins<'_>, &Bandwidths<'_>),
     (marks, positions): &(Scaling, Scaling),
-    _method: Method,
+    method: Method,
     range: Range,
 ) -> Tables<E> {
+    let (order, scheme) = match method {
+        Method::Direct => {
+            ((0..spikes.len()).collect(), Scheme::Direct(direct(spikes, bins, bandwidths, range)))
+        }
+        Method::Moments { cell, terms_below } => {
+            let layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
+            let order = layout.order.clone();
+            let made = moments(spikes, bins, bandwidths, (layout, terms_below), range);
+            (order, Scheme::Moments(made))
+        }
+    };
     Tables {
-        marks: marks.rows(spikes.marks),
-        positions: positions.rows(spikes.positions),
+        marks: marks.rows(spikes.marks, &order),
+        positions: positions.rows(spikes.positions, &order),
         width: spikes.width,
         axes: spikes.axes,
         cut: E::of(range.cut),
         lift: range.lift * bins.axes.len() as i32,
-        scheme: Scheme::Direct(direct(spikes, bins, bandwidths, range)),
+        scheme,
     }
 }
 

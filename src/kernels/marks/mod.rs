@@ -18,11 +18,16 @@
 mod block;
 mod choice;
 pub mod definition;
+mod expansion;
 mod intensity;
+mod moments;
+mod observed;
+mod product;
 mod tables;
 
 pub use choice::{Accuracy, Choice, choose};
 pub use intensity::{Floored, Intensity, Scratch};
+pub use observed::observed_error;
 
 /// Encoding spikes of one electrode.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@
 //! power of two that [`Tables::lift`] takes back from the logarithm. The cut comes from the floor:
 //! pairs left out can together add at most the stated share of it.
 
+use super::moments::Moments;
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
 
@@ -13,6 +14,8 @@ use crate::kernels::simd::Element;
 pub(super) enum Scheme<E> {
     /// Exact factors at the bins.
     Direct(Direct<E>),
+    /// Expansions about position cells.
+    Moments(Moments<E>),
 }
 
 /// Exact position factors per axis.
@@ -51,8 +54,10 @@ impl<E> Tables<E> {
 
     /// Rows of sums that a block computes.
     pub(super) fn slots(&self) -> usize {
-        let Scheme::Direct(direct) = &self.scheme;
-        direct.pairs.len()
+        match &self.scheme {
+            Scheme::Direct(direct) => direct.pairs.len(),
+            Scheme::Moments(moments) => moments.slots(),
+        }
     }
 
     /// The row of sums that holds an interior bin.
@@ -60,15 +65,28 @@ impl<E> Tables<E> {
     pub(super) fn slot(&self, bin: usize) -> usize {
         match &self.scheme {
             Scheme::Direct(_) => bin,
+            Scheme::Moments(moments) => moments.slots[bin] as usize,
+        }
+    }
+
+    /// Values per lane between weights and sums: moments of a row, fields.
+    pub(super) fn between(&self) -> (usize, usize) {
+        match &self.scheme {
+            Scheme::Direct(_) => (0, 0),
+            Scheme::Moments(moments) => (moments.row_moments(), moments.fields()),
         }
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let numbers = self.marks.len() + self.positions.len();
-        let Scheme::Direct(direct) = &self.scheme;
-        let factors: usize = direct.factors.iter().map(Vec::len).sum();
-        (numbers + factors) * size_of::<E>() + direct.pairs.len() * 8
+        let scheme = match &self.scheme {
+            Scheme::Direct(direct) => {
+                let factors: usize = direct.factors.iter().map(Vec::len).sum();
+                factors * size_of::<E>() + direct.pairs.len() * 8
+            }
+            Scheme::Moments(moments) => moments.bytes(),
+        };
+        (self.marks.len() + self.positions.len()) * size_of::<E>() + scheme
     }
 }
 
@@ -101,10 +119,11 @@ impl Scaling {
         E::of((value - self.center[k]) * self.factor[k])
     }
 
-    /// All values of row-major `rows`.
-    pub(super) fn rows<E: Element>(&self, rows: &[f64]) -> Vec<E> {
-        let columns = self.columns().max(1);
-        rows.iter().enumerate().map(|(at, value)| self.apply(at % columns, *value)).collect()
+    /// Row-major `rows` in the given order.
+    pub(super) fn rows<E: Element>(&self, rows: &[f64], order: &[usize]) -> Vec<E> {
+        let columns = self.columns();
+        let row = |i: &usize| (0..columns).map(|k| self.apply(k, rows[i * columns + k])).collect::<Vec<E>>();
+        order.iter().flat_map(row).collect()
     }
 }
 
