@@ -40,6 +40,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),
+    // Fits and densities of decode run kernels, in parallel.
+    ("commands/decode/{encoding/fit,encoding/local,sorted}.rs", &["commands", "kernels", "backend", "error"]),
+    ("commands/decode/{model_file,model_file/read,model_file/write}.rs", &["commands", "io", "array", "error"]),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),

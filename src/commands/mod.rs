@@ -3,6 +3,7 @@
 
 pub mod autoreject;
 pub mod convolve;
+pub mod decode;
 
 use crate::backend::CpuLevel;
 use crate::error::{Error, ExitCode, Result};

@@ -4,6 +4,7 @@
 //! Each has a plain scalar definition and, where it pays, one lane-generic SIMD body that is
 //! instantiated per instruction set ([`crate::backend::CpuLevel`]).
 
+pub mod density;
 pub mod epochs;
 pub mod focal;
 pub mod focal_mean;
