@@ -10,6 +10,7 @@ pub mod encoding;
 #[cfg(test)]
 mod fixture;
 pub mod grid;
+pub mod model_file;
 pub mod neighbours;
 pub mod sorted;
 pub mod track;
