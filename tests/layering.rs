@@ -45,11 +45,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "io", "array", "error"],
     ),
     (
-        "commands/decode/{store,mask,results,results/coordinates,model_file}.rs",
+        "commands/decode/{store,mask,results,results/coordinates,model_file,model_file/read,model_file/write}.rs",
         &["commands", "io", "array", "error"],
     ),
     // They give kernels the machine's instruction set.
-    ("commands/decode/{encode,walks,sorted,states}.rs", &["commands", "kernels", "backend", "error"]),
+    (
+        "commands/decode/{encode,encoding/fit,encoding/local,walks,sorted,states}.rs",
+        &["commands", "kernels", "backend", "error"],
+    ),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),

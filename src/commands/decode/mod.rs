@@ -10,6 +10,8 @@ mod budget;
 mod condition;
 mod encode;
 pub mod encoding;
+#[cfg(test)]
+mod fixture;
 pub mod grid;
 mod mask;
 pub mod model_file;
