@@ -3,7 +3,7 @@
 use super::values::Way;
 use crate::cli::common::{check_picture, has_extension};
 use crate::commands::decode::Options;
-use crate::commands::decode::options::{Algorithm, Interior, Likelihood, Model, Precision};
+use crate::commands::decode::options::{Algorithm, Interior, Likelihood, Model};
 use crate::error::{Error, Result};
 use crate::io::atomic;
 use std::path::PathBuf;
@@ -53,11 +53,6 @@ pub fn options(options: &Options, force: bool) -> Result<()> {
                 "--algorithm goes with --likelihood clusterless: sorted units need no choice",
             ));
         }
-    }
-    if options.precision == Precision::F64
-        && matches!(options.algorithm, Algorithm::Approx(_) | Algorithm::Observed(_))
-    {
-        return Err(Error::usage("--precision f64 goes with --algorithm exact or direct, not with approx"));
     }
     check_picture(options.plot.as_deref(), &options.output)?;
     let read = files_read(options);

@@ -151,7 +151,7 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "NATS", value_parser = positive, help_heading = "Method")]
     tol_observed: Option<f64>,
 
-    /// Element type of the likelihood; f64 goes with exact and direct
+    /// Element type of the likelihood; f64 takes the direct product unless --algorithm approx is given
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = one_of(PRECISIONS), help_heading = "Method")]
     precision: Precision,
 

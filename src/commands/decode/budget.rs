@@ -52,7 +52,7 @@ impl<'a> Budget<'a> {
         let trains: usize =
             model.trains.iter().map(|t| t.marks.len() + t.positions.len() + t.field.len()).sum();
         let bins = model.bins() * (4 + 2 * model.trains.len()) + model.samples.len();
-        let tables: usize = self.prepared.intensities.iter().map(|i| i.bytes()).sum();
+        let tables: usize = self.prepared.marks.intensities.iter().map(|i| i.bytes()).sum();
         self.prepared.session.bytes() + 8 * (trains + bins) as u64 + tables as u64
     }
 
@@ -120,7 +120,7 @@ impl<'a> Budget<'a> {
     }
 
     fn flop(&self, decoding: &Decoding) -> f64 {
-        let pairs = self.prepared.intensities.iter().zip(&decoding.spikes);
+        let pairs = self.prepared.marks.intensities.iter().zip(&decoding.spikes);
         let likelihood: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
         // Forwards, again from the checkpoints, backwards.
         let steps =
@@ -166,7 +166,7 @@ impl Shape {
             stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
             per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
             chunk_row: width * element + saved * columns as u64 * 8,
-            spike: if prepared.intensities.is_empty() { 0 } else { bins * element },
+            spike: if prepared.marks.intensities.is_empty() { 0 } else { bins * element },
             spikes: counts,
             block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
         }

@@ -4,7 +4,7 @@ use super::encoding::{EncodingData, EncodingModel, EncodingTrain, RateUnits, Set
 use super::grid::{GridOptions, InteriorMask, PlaceGrid};
 use super::mask;
 use super::model_file::{self, Given};
-use super::options::{Algorithm, Interior, Likelihood, Options};
+use super::options::{Algorithm, Interior, Likelihood, Options, Precision};
 use super::selection::{self, Interval};
 use super::session::Session;
 use super::track::TrackGraph;
@@ -140,25 +140,40 @@ fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Optio
     Ok((PlaceGrid::from_positions(&positions.data, positions.axes, &grid_options)?, None))
 }
 
+/// Mark models of all electrodes, and what was seen of their errors.
+#[derive(Debug, Default)]
+pub struct MarkModels {
+    /// One per electrode; none for sorted units.
+    pub intensities: Vec<Intensity>,
+    /// Largest error of the expansion on seeded samples, nats, one per electrode.
+    pub observed: Vec<f64>,
+}
+
+/// How exact the sums over encoding spikes must be.
+fn accuracy(options: &Options) -> (Accuracy, marks::Precision) {
+    let precision = match options.precision {
+        Precision::F32 => marks::Precision::F32,
+        Precision::F64 => marks::Precision::F64,
+    };
+    let accuracy = match options.algorithm {
+        // Double precision is asked for as the oracle.
+        Algorithm::Exact if options.precision == Precision::F64 => Accuracy::Direct,
+        Algorithm::Exact => Accuracy::EXACT,
+        Algorithm::Direct => Accuracy::Direct,
+        Algorithm::Approx(tolerance) => Accuracy::Guaranteed(tolerance),
+        Algorithm::Observed(tolerance) => Accuracy::Observed { tolerance, seed: options.seed },
+    };
+    (accuracy, precision)
+}
+
 /// The mark models of all electrodes.
-///
-/// # Errors
-/// None at present; kept as the place where an algorithm that cannot hold would be refused.
-pub fn intensities(options: &Options, model: &EncodingModel, floors: &[f64]) -> Result<Vec<Intensity>> {
-    debug_assert_eq!(options.likelihood, Likelihood::Clusterless);
+pub fn mark_models(options: &Options, model: &EncodingModel, floors: &[f64]) -> MarkModels {
+    if options.likelihood == Likelihood::Sorted {
+        return MarkModels::default();
+    }
     let centers = model.grid.axis_centers();
     let bins =
         PlaceBins { axes: centers.iter().map(Vec::as_slice).collect(), interior: &model.grid.interior_bins };
-    let accuracy = match options.algorithm {
-        Algorithm::Exact => Accuracy::EXACT,
-        Algorithm::Direct => Accuracy::Direct,
-        Algorithm::Approx(tol) => Accuracy::Guaranteed(tol),
-        Algorithm::Observed(tol) => Accuracy::Guaranteed(tol),
-    };
-    let precision = match options.precision {
-        super::options::Precision::F32 => marks::Precision::F32,
-        super::options::Precision::F64 => marks::Precision::F64,
-    };
     let one = |train: usize| {
         let encoded = &model.trains[train];
         let spikes = EncodingSpikes {
@@ -171,8 +186,10 @@ pub fn intensities(options: &Options, model: &EncodingModel, floors: &[f64]) -> 
         let bandwidths = Bandwidths { mark: &mark, position: &model.position_std };
         let log_scale = model.log_scale(train);
         let scale = (&log_scale[..], floors[train]);
-        let choice = marks::choose(&spikes, &bins, &bandwidths, scale, (accuracy, precision));
-        Intensity::new(&spikes, &bins, &bandwidths, choice, scale)
+        let choice = marks::choose(&spikes, &bins, &bandwidths, scale, accuracy(options));
+        let observed = marks::observed_error(&spikes, &bins, &bandwidths, scale, (&choice, options.seed));
+        (Intensity::new(&spikes, &bins, &bandwidths, choice, scale), observed)
     };
-    Ok((0..model.trains.len()).into_par_iter().map(one).collect())
+    let (intensities, observed) = (0..model.trains.len()).into_par_iter().map(one).unzip();
+    MarkModels { intensities, observed }
 }

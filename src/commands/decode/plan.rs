@@ -51,8 +51,8 @@ pub struct AlgorithmPlan {
     /// Guaranteed largest error of a spike's log intensity from the expansion, nats; none where it
     /// was only sampled.
     pub bound: Option<f64>,
-    /// Largest error on sampled spikes and bins, nats.
-    pub observed: Option<f64>,
+    /// Largest error of the expansion on sampled spikes and bins, nats.
+    pub observed: f64,
 }
 
 /// A resolved run.
@@ -116,13 +116,19 @@ impl fmt::Display for Plan {
         self.fmt_recording(f)?;
         self.fmt_model(f)?;
         for one in &self.algorithms {
-            let error = match (one.bound, one.observed) {
-                (Some(bound), _) => format!("; error at most {bound:.1e} nats"),
-                (None, Some(observed)) => format!("; error {observed:.1e} nats on samples, no guarantee"),
-                (None, None) => String::new(),
-            };
-            writeln!(f, "intensity  {} electrode(s): {}{error}", one.electrodes, one.method)?;
+            writeln!(f, "intensity  {} electrode(s): {}", one.electrodes, one.method)?;
             writeln!(f, "           {}", one.why)?;
+            let seen = one.observed;
+            match one.bound {
+                Some(bound) => {
+                    writeln!(
+                        f,
+                        "           error at most {bound:.1e} nats, {seen:.1e} seen on samples; rounding"
+                    )?;
+                }
+                None => writeln!(f, "           error {seen:.1e} nats on samples, not guaranteed; rounding")?,
+            }
+            writeln!(f, "           adds about {} nats", self.rounding())?;
         }
         if self.rows > 0 {
             let held = if self.held { "in memory" } else { "in a file beside the output" };
@@ -137,6 +143,14 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
+    /// What single or double precision adds to a log intensity, as seen against exact sums.
+    fn rounding(&self) -> &'static str {
+        match self.precision {
+            Precision::F32 => "1e-6",
+            Precision::F64 => "1e-14",
+        }
+    }
+
     fn fmt_recording(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let recording = &self.recording;
         let [samples, encoding] = recording.samples;

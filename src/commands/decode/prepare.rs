@@ -2,9 +2,9 @@
 //! that can fail early.
 
 use super::budget::{Budget, Cuts};
-use super::encode;
+use super::encode::{self, MarkModels};
 use super::encoding::{EncodingModel, step_mismatch};
-use super::options::{Likelihood, LogFloor, Options};
+use super::options::{Algorithm, Likelihood, LogFloor, Options};
 use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan};
 use super::results::{ResultLayout, ResultState};
 use super::selection::{self, DecodingSpikes, TimeSpan};
@@ -14,7 +14,7 @@ use super::walks;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
-use crate::kernels::marks::{Choice, Intensity, Method, Precision};
+use crate::kernels::marks::{Choice, Method, Precision};
 
 /// What a run needs besides the plan's facts.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub struct Prepared {
     pub session: Session,
     /// The encoding model.
     pub model: EncodingModel,
-    /// Ready-made mark models, one per electrode; none for sorted units.
-    pub intensities: Vec<Intensity>,
+    /// Mark models of the electrodes; none for sorted units.
+    pub marks: MarkModels,
     /// Floor of each train's log intensity.
     pub floors: Vec<f64>,
     /// What decoding needs; none with `--fit-only`.
@@ -94,10 +94,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
     warnings.extend(model_warnings(&model, options));
     let floors: Vec<f64> = (0..model.trains.len()).map(|t| floor(&model, t, options.log_floor)).collect();
-    let intensities = match options.likelihood {
-        Likelihood::Sorted => Vec::new(),
-        Likelihood::Clusterless => recorder.time("fit", || encode::intensities(options, &model, &floors))?,
-    };
+    let marks = recorder.time("fit", || encode::mark_models(options, &model, &floors));
     let decoding = match options.fit_only {
         true => None,
         false => Some(decoding(options, &session, &model, context)?),
@@ -105,7 +102,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     if let Some(decoding) = &decoding {
         warnings.extend(step_warning(options, &session, decoding));
     }
-    let prepared = Prepared { options: options.clone(), session, model, intensities, floors, decoding };
+    let prepared = Prepared { options: options.clone(), session, model, marks, floors, decoding };
     let cuts = Budget::of(&prepared, context).cut()?;
     Ok(assemble(prepared, &cuts, warnings, context))
 }
@@ -217,7 +214,7 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
         columns: decoding.as_ref().map_or(0, |d| d.chain.states().columns()),
         rows: decoding.as_ref().map_or(0, |d| d.time.len()),
         step: decoding.as_ref().map_or(f64::NAN, |d| d.step),
-        algorithms: algorithms(&prepared.intensities),
+        algorithms: algorithms(&prepared.marks, &prepared.options),
         walk: decoding.as_ref().map_or(String::new(), |d| walks::describe(&d.chain, options.movement_var)),
         save: options.save.clone(),
         chunk_rows: cuts.chunk_rows,
@@ -237,9 +234,9 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
 }
 
 /// Electrodes by the way that was chosen for them.
-fn algorithms(intensities: &[Intensity]) -> Vec<AlgorithmPlan> {
+fn algorithms(marks: &MarkModels, options: &Options) -> Vec<AlgorithmPlan> {
     let mut plans: Vec<(Choice, AlgorithmPlan)> = Vec::new();
-    for intensity in intensities {
+    for (intensity, &observed) in marks.intensities.iter().zip(&marks.observed) {
         let choice = intensity.choice();
         let same = |(other, _): &&mut (Choice, AlgorithmPlan)| {
             other.method == choice.method && other.precision == choice.precision
@@ -248,14 +245,15 @@ fn algorithms(intensities: &[Intensity]) -> Vec<AlgorithmPlan> {
             Some((_, plan)) => {
                 plan.electrodes += 1;
                 plan.bound = plan.bound.map(|bound| bound.max(choice.bound));
+                plan.observed = plan.observed.max(observed);
             }
-            None => plans.push((*choice, describe(choice))),
+            None => plans.push((*choice, describe(choice, observed, options))),
         }
     }
     plans.into_iter().map(|(_, plan)| plan).collect()
 }
 
-fn describe(choice: &Choice) -> AlgorithmPlan {
+fn describe(choice: &Choice, observed: f64, options: &Options) -> AlgorithmPlan {
     let precision = match choice.precision {
         Precision::F32 => "float32",
         Precision::F64 => "float64",
@@ -266,7 +264,16 @@ fn describe(choice: &Choice) -> AlgorithmPlan {
             format!("cell moments, {precision}, cells of {cell:.3} position std, degree below {terms_below}")
         }
     };
-    let why =
-        format!("the cheapest of those that hold the tolerance: {:.3e} multiply-adds per spike", choice.cost);
-    AlgorithmPlan { method, why, electrodes: 1, bound: Some(choice.bound), observed: None }
+    let sampled = matches!(options.algorithm, Algorithm::Observed(_));
+    let among = match options.algorithm {
+        Algorithm::Direct => "as asked",
+        Algorithm::Exact if options.precision == super::options::Precision::F64 => {
+            "double precision is the oracle"
+        }
+        _ if sampled => "the cheapest whose error on samples is small enough",
+        _ => "the cheapest whose guarantee is good enough",
+    };
+    let why = format!("{among}: {:.3e} multiply-adds per spike", choice.cost);
+    let bound = (!sampled).then_some(choice.bound);
+    AlgorithmPlan { method, why, electrodes: 1, bound, observed }
 }

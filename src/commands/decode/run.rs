@@ -125,7 +125,7 @@ impl Decode<'_> {
             extras: columns.iter().map(Vec::as_slice).collect(),
             level: self.context.level,
             recorder,
-            floored: prepared.intensities.iter().map(|_| AtomicU64::new(0)).collect(),
+            floored: prepared.marks.intensities.iter().map(|_| AtomicU64::new(0)).collect(),
         };
         let rows = decoding.time.len();
         let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
@@ -179,7 +179,7 @@ impl Decode<'_> {
         trains
             .map(|(at, (train, spikes))| Train {
                 rows: &spikes.rows,
-                adds: match prepared.intensities.get(at) {
+                adds: match prepared.marks.intensities.get(at) {
                     Some(intensity) => Adds::Marks {
                         intensity,
                         marks: &train.marks
@@ -269,7 +269,7 @@ impl Decode<'_> {
 
     fn count_work(&self) {
         let items = self.decoding.time.len() as u64;
-        let pairs = self.prepared.intensities.iter().zip(&self.decoding.spikes);
+        let pairs = self.prepared.marks.intensities.iter().zip(&self.decoding.spikes);
         let flop: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
         let likelihood = Work { items, flop: flop as u64, ..Work::default() };
         let step = 2 * self.decoding.chain.transition().multiply_adds() * items;

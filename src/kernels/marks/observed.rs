@@ -54,7 +54,7 @@ pub fn observed_error(
     let bins = PlaceBins { axes: bins.axes.clone(), interior: &interior };
     let rows = |choice: Choice| {
         let intensity = Intensity::new(&fewer, &bins, bandwidths, choice, (&scale, floor_ln));
-        let mut rows = vec![0.0; MARKS * BINS];
+        let mut rows = vec![0.0f64; MARKS * BINS];
         intensity.log_intensity(CpuLevel::detect(), &decoding, &mut rows, &mut Scratch::default());
         rows
     };
