@@ -219,7 +219,7 @@ fn bin_counts(ranges: &[(f64, f64)], sizes: &[f64]) -> Result<Vec<usize>> {
     let mut counts = Vec::new();
     for (axis, (&(low, high), &size)) in ranges.iter().zip(sizes).enumerate() {
         let count = ((high - low) / size).ceil();
-        if !(count >= 1.0) {
+        if count.is_nan() || count < 1.0 {
             let found = format!("{low} to {high} along axis {axis}");
             let advice = "an axis in which the animal never moves cannot be decoded; leave it out";
             return Err(Error::data("position", found, "a position that varies in each axis", advice));

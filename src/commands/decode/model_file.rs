@@ -18,7 +18,7 @@
 //! | `/trains/<k>/positions` (n, axes), `marks` (n, width), `weights` (n), `field` (P) | those it has; arrays without elements are left out |
 
 mod contradiction;
-#[cfg(all(test, feature = "hdf5"))]
+#[cfg(test)]
 mod tests;
 
 mod read;

@@ -10,15 +10,16 @@
 //! it bounds the error of a pair by `epsilon * exp(-d^2/4)`, `d` the least distance of their cells
 //! per axis. That bound summed over all samples stands beside each cell; where it
 //! exceeds [`TOLERANCE`] of the sum found (points far from all samples), the point's sum is made
-//! from all pairs instead. Rounding, bounded likewise, is part of epsilon.
+//! sample by sample instead, without the cells that are provably too far to count. Rounding, bounded likewise, is part of epsilon.
 
 mod cells;
 
-use super::simd::direct::at_points;
+use super::simd::far;
 use super::simd::moments as body;
 use super::{Samples, peak};
 use crate::backend::CpuLevel;
 use cells::Cells;
+pub(super) use cells::Sorted;
 
 /// Largest relative error of a sum.
 pub const TOLERANCE: f64 = 1e-10;
@@ -38,20 +39,24 @@ pub const PAIR_COST: f64 = 16.0;
 pub const GRID_PAIR_COST: f64 = 1.5;
 
 /// Prepared sums of one set of samples.
-pub struct Moments<'a> {
-    samples: Samples<'a>,
-    std: &'a [f64],
+pub struct Moments {
+    samples: Sorted,
+    axes: usize,
+    /// The kernel at distance 0.
+    peak: f64,
     cells: Cells,
+    /// Weight in each cell that samples lie in.
+    mass: Vec<f64>,
     /// Per cell the coefficients of its polynomial, `[cell][x term][y term]` or `[cell][term]`.
     local: Vec<f64>,
     /// Per cell the largest absolute error there, kernel peak = 1.
     bound: Vec<f64>,
 }
 
-impl<'a> Moments<'a> {
+impl Moments {
     /// Prepares the sums, or declines: more than two axes, a coordinate that is not finite, cells that
     /// would take more than half a GiB, or more work than `direct_cost` multiply-adds.
-    pub fn new(level: CpuLevel, samples: Samples<'a>, std: &'a [f64], direct_cost: f64) -> Option<Self> {
+    pub fn new(level: CpuLevel, samples: Samples, std: &[f64], direct_cost: f64) -> Option<Self> {
         samples.check(std, 0, 0);
         let terms = TERMS.checked_pow(samples.axes as u32).filter(|_| samples.axes <= 2)?;
         let cells = Cells::new(samples, std)?;
@@ -64,15 +69,15 @@ impl<'a> Moments<'a> {
         }
         let level = level.min(CpuLevel::detect());
         let table = shift_table();
-        let moments = body::gather(level, samples, &cells.geometry(), &cells.sorted(samples));
-        let mass = cells.mass(samples);
+        let sorted = cells.sorted(samples);
+        let (moments, mass) = (body::gather(level, &sorted, &cells.geometry()), sorted.mass());
         let local = if samples.axes == 1 {
             body::shift_line(level, &moments, &mass, &table, cells.used[0])
         } else {
             body::shift_plane(level, &moments, &mass, &table, [cells.used[0], cells.used[1]])
         };
-        let bound = cells.bound(&mass, epsilon(&mass, samples), samples.axes);
-        Some(Moments { samples, std, cells, local, bound })
+        let bound = cells.bound(&mass, epsilon(&mass, samples, &cells), samples.axes);
+        Some(Moments { samples: sorted, axes: samples.axes, peak: peak(std), cells, mass, local, bound })
     }
 
     /// `out[point] = sum_i w_i K_h(point, sample_i)`, each within [`TOLERANCE`]; what `out` held is
@@ -82,39 +87,35 @@ impl<'a> Moments<'a> {
     ///
     /// If `points` is not `[out.len()][axes]`.
     pub fn at(&self, level: CpuLevel, points: &[f64], out: &mut [f64]) {
-        self.samples.check(self.std, points.len() / self.samples.axes, out.len());
-        let (level, axes) = (level.min(CpuLevel::detect()), self.samples.axes);
-        body::evaluate(level, &self.cells.geometry(), (&self.local, &self.bound), points, out);
-        let far: Vec<usize> = (0..out.len()).filter(|&point| out[point].is_nan()).collect();
-        out.iter_mut().for_each(|sum| *sum *= peak(self.std));
-        if far.is_empty() {
-            return;
-        }
-        let gathered: Vec<f64> =
-            far.iter().flat_map(|&point| points[point * axes..(point + 1) * axes].iter().copied()).collect();
-        let mut sums = vec![0.0; far.len()];
-        at_points(level, self.samples, self.std, &gathered, &mut sums);
-        for (point, sum) in far.into_iter().zip(sums) {
-            out[point] = sum;
+        assert!(points.len() == out.len() * self.axes);
+        let (level, geometry) = (level.min(CpuLevel::detect()), self.cells.geometry());
+        body::evaluate(level, &geometry, (&self.local, &self.bound), points, out);
+        for (sum, point) in out.iter_mut().zip(points.chunks_exact(self.axes)) {
+            if sum.is_nan() {
+                *sum = far::sum(level, &self.samples, &geometry, &self.mass, point);
+            }
+            *sum *= self.peak;
         }
     }
 
     /// How many of the points are served without summing all pairs.
     #[cfg(test)]
     pub(super) fn served(&self, level: CpuLevel, points: &[f64]) -> usize {
-        let mut out = vec![0.0; points.len() / self.samples.axes];
+        let mut out = vec![0.0; points.len() / self.axes];
         body::evaluate(level, &self.cells.geometry(), (&self.local, &self.bound), points, &mut out);
         out.iter().filter(|sum| !sum.is_nan()).count()
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        8 * (self.local.len() + self.bound.len())
+        let planes = self.samples.planes.iter().map(Vec::len).sum::<usize>();
+        let weights = self.samples.weights.as_ref().map_or(0, Vec::len);
+        8 * (self.local.len() + self.bound.len() + self.mass.len() + planes + weights)
     }
 }
 
 /// Error of a pair along one axis, relative to `exp(-d^2/4)`.
-fn epsilon(mass: &[f64], samples: Samples) -> f64 {
+fn epsilon(mass: &[f64], samples: Samples, cells: &Cells) -> f64 {
     let q = TERMS as f64;
     let root: f64 = (1..=TERMS).map(|k| (k as f64).sqrt()).product();
     let interpolation = 2.0 * 1.0865 * (SIDE / 4.0).powi(TERMS as i32) / root;
@@ -125,7 +126,9 @@ fn epsilon(mass: &[f64], samples: Samples) -> f64 {
         Some(_) => samples.len() as f64,
     };
     let additions = body::BLOCK as f64 + largest / body::BLOCK as f64 + (2 * REACH + 1) as f64 * q + 40.0;
-    interpolation * (1.0 + lebesgue) + additions * f64::EPSILON * lebesgue * lebesgue
+    // Offsets within a cell lose the digits of its number; the kernel's slope is below 0.9 exp(-d^2/4).
+    let place = 2.0 * (cells.used[0].max(cells.used[1]) + MARGIN) as f64 * SIDE;
+    interpolation * (1.0 + lebesgue) + (additions * lebesgue * lebesgue + place) * f64::EPSILON
 }
 
 /// For each shift between two cells the matrix from the moments of one to the coefficients of the

@@ -90,9 +90,9 @@ fn moments_keep_their_tolerance_near_and_far() {
     let mut draw = Draw(5);
     for axes in 1..=2 {
         for std in [2.0, 6.0, 60.0] {
-            let positions = clustered(&mut draw, 3000, axes);
-            let weights = draw.many(3000, 5.0);
-            let mut at: Vec<f64> = draw.many(800 * axes, 140.0).iter().map(|x| x - 20.0).collect();
+            let positions = clustered(&mut draw, 1500, axes);
+            let weights = draw.many(1500, 5.0);
+            let mut at: Vec<f64> = draw.many(400 * axes, 140.0).iter().map(|x| x - 20.0).collect();
             at.extend(&positions[..axes * 200]);
             for weights in [None, Some(&weights[..])] {
                 let samples = Samples { positions: &positions, axes, weights };

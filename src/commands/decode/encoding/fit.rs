@@ -69,25 +69,20 @@ impl EncodingModel {
         let position_std = bandwidths("--position-std", &settings.position_std, grid.axes, "the position")?;
         let waveform_std = if sorted { Vec::new() } else { settings.waveform_std.clone() };
         check(&data, sorted)?;
-        let samples = linearise(track.as_ref(), &grid, &data.samples, data.axes)?;
+        let period = settings.rate_units.sample();
+        if !(period.is_finite() && period > 0.0) {
+            let found = format!("a median step of {period} s between position samples");
+            return Err(Error::data("position", found, "increasing times", "use --rate-units samples"));
+        }
+        let linear = |positions: &[f64]| linearise(track.as_ref(), &grid, positions, data.axes);
+        let samples = linear(&data.samples)?;
         let mut trains = Vec::with_capacity(data.trains.len());
         for train in data.trains {
             if !sorted {
                 bandwidths("--waveform-std", &waveform_std, train.width, &train.name)?;
             }
-            let positions = linearise(track.as_ref(), &grid, &train.positions, data.axes)?;
-            let EncodingTrain { name, width, marks, weights, .. } = train;
-            let (width, marks) = if sorted { (0, Vec::new()) } else { (width, marks) };
-            let weights = if sorted { weights } else { Vec::new() };
-            trains.push(EncodedTrain {
-                name,
-                width,
-                marks,
-                positions,
-                weights,
-                rate: 0.0,
-                field: Vec::new(),
-            });
+            let positions = linear(&train.positions)?;
+            trains.push(encoded(train, positions, sorted));
         }
         let mut model = EncodingModel {
             kind: settings.kind,
@@ -160,6 +155,14 @@ impl EncodingModel {
     }
 }
 
+/// A train at its linearised positions: units have no marks, electrodes no weights.
+fn encoded(train: EncodingTrain, positions: Vec<f64>, sorted: bool) -> EncodedTrain {
+    let EncodingTrain { name, width, marks, weights, .. } = train;
+    let (width, marks) = if sorted { (0, Vec::new()) } else { (width, marks) };
+    let weights = if sorted { weights } else { Vec::new() };
+    EncodedTrain { name, width, marks, positions, weights, rate: 0.0, field: Vec::new() }
+}
+
 /// Weights, where there are any.
 pub(super) fn some(weights: &[f64]) -> Option<&[f64]> {
     (!weights.is_empty()).then_some(weights)
@@ -188,7 +191,7 @@ fn check(data: &EncodingData, sorted: bool) -> Result<()> {
     }
     let weighs = data.weights.iter().all(|w| w.is_finite() && *w >= 0.0);
     let total: f64 = data.weights.iter().sum();
-    if !data.weights.is_empty() && (data.weights.len() != samples || !weighs || !(total > 0.0)) {
+    if !data.weights.is_empty() && (data.weights.len() != samples || !weighs || total == 0.0) {
         let found = format!("{} weights of sum {total} for {samples} samples", data.weights.len());
         return Err(Error::data("position weights", found, "one of 0 or more per sample, some above 0", ""));
     }

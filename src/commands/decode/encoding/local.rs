@@ -20,7 +20,7 @@ pub struct PositionDensity<'a> {
     level: CpuLevel,
     samples: Samples<'a>,
     std: &'a [f64],
-    moments: Option<Moments<'a>>,
+    moments: Option<Moments>,
 }
 
 impl<'a> PositionDensity<'a> {

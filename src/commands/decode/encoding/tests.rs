@@ -152,6 +152,8 @@ fn bad_settings_and_data_are_errors_that_name_the_fault() {
     assert!(message(&bad, &good).contains("tetrode 7"));
     let none = EncodingData { samples: Vec::new(), ..data.clone() };
     assert!(message(&none, &good).contains("--encode-interval"));
+    let still = Settings { rate_units: RateUnits::Seconds { sample_period: f64::NAN }, ..good.clone() };
+    assert!(message(&data, &still).contains("median step of NaN"));
     let plane = EncodingData { samples: vec![0.0; 4], axes: 2, trains: Vec::new(), ..data.clone() };
     assert!(message(&plane, &good).contains("positions of 2 axes"));
     let weights = EncodingData { weights: vec![0.0, 0.0], ..data.clone() };

@@ -24,19 +24,36 @@ pub struct Given {
     pub interior: Option<InteriorMask>,
 }
 
+/// A flag, what it says, and what the file says.
+type Difference = (&'static str, String, String);
+
 impl Given {
     /// Compares with the model read from `place`.
     ///
     /// # Errors
     /// A flag that says something else, naming both values.
     pub fn check(&self, model: &EncodingModel, place: &str) -> Result<()> {
-        let differ = |flag: &str, here: String, there: String| {
-            let advice = format!("leave {flag} out, or fit the model again");
-            Err(Error::data(place, format!("a model with {there}"), format!("{flag} {here}"), advice))
-        };
-        if let Some(kind) = self.kind.filter(|kind| *kind != model.kind) {
-            return differ("--likelihood", kind.name().into(), model.kind.name().into());
+        let found = self.kinds(model).or_else(|| self.numbers(model)).or_else(|| self.places(model));
+        match found {
+            None => Ok(()),
+            Some((flag, here, there)) => {
+                let advice = format!("leave {flag} out, or fit the model again");
+                Err(Error::data(place, format!("a model with {there}"), format!("{flag} {here}"), advice))
+            }
         }
+    }
+
+    fn kinds(&self, model: &EncodingModel) -> Option<Difference> {
+        if let Some(kind) = self.kind.filter(|kind| *kind != model.kind) {
+            return Some(("--likelihood", kind.name().into(), model.kind.name().into()));
+        }
+        let seconds = matches!(model.rate_units, RateUnits::Seconds { .. });
+        let name = |seconds: bool| if seconds { "seconds" } else { "samples" }.to_owned();
+        let differs = self.rate_seconds.is_some_and(|given| given != seconds);
+        differs.then(|| ("--rate-units", name(!seconds), name(seconds)))
+    }
+
+    fn numbers(&self, model: &EncodingModel) -> Option<Difference> {
         let axes = model.axes();
         let width = model.waveform_std.len().max(1);
         let numbers = [
@@ -51,27 +68,26 @@ impl Given {
                 continue;
             }
             if !same(given, stored, length) {
-                return differ(flag, list(given), list(stored));
+                return Some((flag, list(given), list(stored)));
             }
         }
-        let seconds = matches!(model.rate_units, RateUnits::Seconds { .. });
-        if self.rate_seconds.is_some_and(|given| given != seconds) {
-            let name = |seconds: bool| if seconds { "seconds" } else { "samples" }.to_owned();
-            return differ("--rate-units", name(!seconds), name(seconds));
-        }
+        None
+    }
+
+    fn places(&self, model: &EncodingModel) -> Option<Difference> {
         if let Some(track) = self.track.as_ref().filter(|track| Some(*track) != model.track.as_ref()) {
             let stored = model.track.as_ref().map_or("no track graph".into(), TrackGraph::to_json);
-            return differ("--track-graph", track.to_json(), stored);
+            return Some(("--track-graph", track.to_json(), stored));
         }
         if let Some(mask) = &self.interior {
             let count = |interior: &[bool]| interior.iter().filter(|&&inside| inside).count();
             let there = format!("{} interior bins in {:?}", model.bins(), model.grid.shape);
             if mask.shape != model.grid.shape || mask.values != model.grid.interior {
                 let here = format!("{} with {} in {:?}", mask.place, count(&mask.values), mask.shape);
-                return differ("--interior", here, there);
+                return Some(("--interior", here, there));
             }
         }
-        Ok(())
+        None
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a model; every length and number is checked before it is used.
 
-use super::super::encoding::{EncodedTrain, EncodingModel, Likelihood, RateUnits};
+use super::super::encoding::{EPS, EncodedTrain, EncodingModel, Likelihood, RateUnits};
 use super::super::grid::PlaceGrid;
 use super::super::track::TrackGraph;
 use super::LAYOUT;
@@ -24,43 +24,18 @@ const MOST_AXES: usize = 8;
 /// # Errors
 /// A file that cannot be read, another layout, or content that does not fit together.
 pub fn read(path: &Path) -> Result<EncodingModel> {
-    let container = io::open(path)?;
-    let file_bytes = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
-    let mut shapes = HashMap::new();
-    for entry in container.list()? {
-        if let Entry::Dataset(info) = entry {
-            shapes.insert(info.path, info.shape);
-        }
-    }
-    let stored = Stored { container, shapes, place: path.display().to_string(), file_bytes };
+    let stored = Stored::open(path)?;
     let root = stored.attributes("/")?;
-    if root.text("layout").ok().as_deref() != Some(LAYOUT) {
-        let found = root.text("layout").map_or("no attribute 'layout'".into(), |l| format!("layout '{l}'"));
-        let expected = format!("a model written with --fit-only (layout '{LAYOUT}')");
-        return Err(Error::data(stored.place, found, expected, ""));
-    }
-    let kind = match root.text("kind")?.as_str() {
-        "clusterless" => Likelihood::Clusterless,
-        "sorted" => Likelihood::Sorted,
-        other => return Err(stored.bad("/", format!("kind '{other}'"), "clusterless or sorted")),
-    };
-    let rate_units = match root.text("rate_units")?.as_str() {
-        "samples" => RateUnits::Samples,
-        "seconds" => RateUnits::Seconds { sample_period: positive(&root, "sample_period", 1)?[0] },
-        other => return Err(stored.bad("/", format!("rate_units '{other}'"), "samples or seconds")),
-    };
+    let (kind, rate_units) = stored.kinds(&root)?;
     let axes = root.count("axes", MOST_AXES)?;
     let grid = stored.grid(axes)?;
     let bins = grid.interior_bins.len();
-    let track = stored.track(axes)?;
-    let position_std = positive(&root, "position_std", axes)?;
-    let waveform_std =
-        if kind == Likelihood::Sorted { Vec::new() } else { positive(&root, "waveform_std", 0)? };
+    let sorted = kind == Likelihood::Sorted;
+    let waveform_std = if sorted { Vec::new() } else { positive(&root, "waveform_std", 0)? };
     let mut trains = Vec::new();
     for k in 0..root.count("trains", MOST_TRAINS)? {
         let train = stored.train(k, (kind, axes, bins))?;
-        let expected = waveform_std.len();
-        if kind == Likelihood::Clusterless && expected != 1 && train.width != expected {
+        if waveform_std.len() > 1 && train.width != waveform_std.len() {
             let found = format!("marks of {} features", train.width);
             return Err(stored.bad(&format!("/trains/{k}"), found, "one for each waveform_std"));
         }
@@ -68,23 +43,22 @@ pub fn read(path: &Path) -> Result<EncodingModel> {
     }
     let samples = stored.numbers("/samples", &[None, Some(axes)])?;
     let weights = stored.optional("/weights", samples.len() / axes, &[Some(samples.len() / axes)])?;
-    if weights.iter().any(|&w| w < 0.0) || (!weights.is_empty() && !(weights.iter().sum::<f64>() > 0.0)) {
+    if weights.iter().any(|&w| w < 0.0) || (!weights.is_empty() && weights.iter().sum::<f64>() == 0.0) {
         return Err(stored.bad("/weights", "weights below 0 or all 0".into(), "some above 0"));
     }
-    let per_bin = |path: &str| stored.not_negative(path, bins);
     Ok(EncodingModel {
         kind,
         bin_size: positive(&root, "bin_size", 0)?,
-        position_std,
+        position_std: positive(&root, "position_std", axes)?,
         waveform_std,
         rate_units,
-        occupancy: per_bin("/occupancy")?,
-        ground: per_bin("/ground")?,
+        occupancy: stored.at_least("/occupancy", bins, 0.0)?,
+        ground: stored.at_least("/ground", bins, 0.0)?,
+        track: stored.track(axes)?,
         samples,
         weights,
         trains,
         grid,
-        track,
     })
 }
 
@@ -147,6 +121,39 @@ struct Stored {
 }
 
 impl Stored {
+    fn open(path: &Path) -> Result<Self> {
+        let container = io::open(path)?;
+        let file_bytes = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
+        let mut shapes = HashMap::new();
+        for entry in container.list()? {
+            if let Entry::Dataset(info) = entry {
+                shapes.insert(info.path, info.shape);
+            }
+        }
+        Ok(Stored { container, shapes, place: path.display().to_string(), file_bytes })
+    }
+
+    /// What the file is a model of; checks that it is one.
+    fn kinds(&self, root: &Facts) -> Result<(Likelihood, RateUnits)> {
+        if root.text("layout").ok().as_deref() != Some(LAYOUT) {
+            let found =
+                root.text("layout").map_or("no attribute 'layout'".into(), |l| format!("layout '{l}'"));
+            let expected = format!("a model written with --fit-only (layout '{LAYOUT}')");
+            return Err(Error::data(&self.place, found, expected, ""));
+        }
+        let kind = match root.text("kind")?.as_str() {
+            "clusterless" => Likelihood::Clusterless,
+            "sorted" => Likelihood::Sorted,
+            other => return Err(self.bad("/", format!("kind '{other}'"), "clusterless or sorted")),
+        };
+        let rate_units = match root.text("rate_units")?.as_str() {
+            "samples" => RateUnits::Samples,
+            "seconds" => RateUnits::Seconds { sample_period: positive(root, "sample_period", 1)?[0] },
+            other => return Err(self.bad("/", format!("rate_units '{other}'"), "samples or seconds")),
+        };
+        Ok((kind, rate_units))
+    }
+
     fn bad(&self, path: &str, found: String, expected: &str) -> Error {
         Error::data(format!("{}:{path}", self.place), found, expected, DAMAGED)
     }
@@ -157,7 +164,7 @@ impl Stored {
     }
 
     /// A dataset whose axes have the given lengths, those that are given.
-    fn open(&self, path: &str, lengths: &[Option<usize>]) -> Result<(Arc<dyn Dataset>, usize)> {
+    fn dataset(&self, path: &str, lengths: &[Option<usize>]) -> Result<(Arc<dyn Dataset>, usize)> {
         let Some(shape) = self.shapes.get(path) else {
             return Err(self.bad(path, "nothing".into(), "a dataset"));
         };
@@ -185,7 +192,7 @@ impl Stored {
 
     /// Finite float64 values.
     fn numbers(&self, path: &str, lengths: &[Option<usize>]) -> Result<Vec<f64>> {
-        let (dataset, count) = self.open(path, lengths)?;
+        let (dataset, count) = self.dataset(path, lengths)?;
         let StoredType::Number(Dtype::F64, order) = dataset.info().stored else {
             let found = format!("elements of type {}", dataset.info().stored);
             return Err(self.bad(path, found, "float64"));
@@ -207,11 +214,11 @@ impl Stored {
         self.numbers(path, lengths)
     }
 
-    fn not_negative(&self, path: &str, count: usize) -> Result<Vec<f64>> {
+    fn at_least(&self, path: &str, count: usize, least: f64) -> Result<Vec<f64>> {
         let values = self.numbers(path, &[Some(count)])?;
-        match values.iter().find(|&&value| value < 0.0) {
+        match values.iter().find(|&&value| value < least) {
             None => Ok(values),
-            Some(value) => Err(self.bad(path, format!("{value}"), "numbers of 0 or more")),
+            Some(value) => Err(self.bad(path, format!("{value}"), &format!("numbers of {least} or more"))),
         }
     }
 
@@ -222,7 +229,7 @@ impl Stored {
         let edges = (0..axes).map(|axis| self.numbers(&format!("/grid/edges_{axis}"), &[None]));
         let edges = edges.collect::<Result<Vec<_>>>()?;
         let shape: Vec<Option<usize>> = edges.iter().map(|edges| edges.len().checked_sub(1)).collect();
-        let (dataset, count) = self.open("/grid/interior", &shape)?;
+        let (dataset, count) = self.dataset("/grid/interior", &shape)?;
         if !matches!(dataset.info().stored, StoredType::Bool) {
             let found = format!("elements of type {}", dataset.info().stored);
             return Err(self.bad("/grid/interior", found, "truth values"));
@@ -263,7 +270,7 @@ impl Stored {
         }
         let field = match kind {
             Likelihood::Clusterless => Vec::new(),
-            Likelihood::Sorted => self.not_negative(&at("field"), bins)?,
+            Likelihood::Sorted => self.at_least(&at("field"), bins, EPS)?,
         };
         Ok(EncodedTrain {
             name: facts.text("name")?,

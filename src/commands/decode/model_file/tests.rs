@@ -1,3 +1,5 @@
+#![cfg(feature = "hdf5")]
+
 use super::super::encoding::{EncodingModel, Likelihood, RateUnits};
 use super::super::fixture;
 use super::super::grid::InteriorMask;

@@ -15,12 +15,39 @@ pub struct Cells {
     axes: usize,
 }
 
+/// Samples sorted by their cell, in their own order within it.
+pub struct Sorted {
+    /// Coordinates axis by axis; the second is empty where there is one axis.
+    pub planes: [Vec<f64>; 2],
+    /// One per sample, where there are any.
+    pub weights: Option<Vec<f64>>,
+    /// Where each used cell's samples begin, and the end.
+    pub starts: Vec<usize>,
+}
+
+impl Sorted {
+    /// Weight of a sample.
+    #[inline(always)]
+    pub fn weight(&self, sample: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[sample])
+    }
+
+    /// Weight in each used cell.
+    pub fn mass(&self) -> Vec<f64> {
+        let within = |pair: &[usize]| (pair[0]..pair[1]).map(|sample| self.weight(sample)).sum();
+        self.starts.windows(2).map(within).collect()
+    }
+}
+
+/// Used cells of an axis at most: numbering them costs digits of the offset within a cell.
+const MOST_USED: f64 = 1e4;
+
 impl Cells {
     /// The cells of some samples; none where a coordinate is not finite or the cells are too many to number.
     pub fn new(samples: Samples, std: &[f64]) -> Option<Self> {
         let axes = samples.axes;
         let mut cells = Cells { origin: [0.0; 2], per_unit: [1.0; 2], used: [1; 2], axes };
-        if samples.is_empty() || samples.len() > u32::MAX as usize {
+        if samples.is_empty() {
             return None;
         }
         for axis in 0..axes {
@@ -33,7 +60,7 @@ impl Cells {
             }
             let side = std[axis] * SIDE;
             let used = ((high - low) / side).floor() + 1.0;
-            if !(used < 1e8) {
+            if used > MOST_USED {
                 return None;
             }
             cells.used[axis] = used as usize;
@@ -67,41 +94,41 @@ impl Cells {
     /// Number of the cell that holds a sample, among those used.
     fn used_cell(&self, sample: &[f64]) -> usize {
         let mut cell = 0;
-        for axis in 0..self.axes {
-            let at = (sample[axis] - self.origin[axis]) * self.per_unit[axis] - MARGIN as f64;
+        for (axis, x) in sample.iter().enumerate() {
+            let at = (x - self.origin[axis]) * self.per_unit[axis] - MARGIN as f64;
             // Rounding may put the first and the last sample a hair outside.
             cell = cell * self.used[axis] + (at.max(0.0) as usize).min(self.used[axis] - 1);
         }
         cell
     }
 
-    /// Samples sorted by their cell, in their own order within it, and where each cell's begin.
-    pub fn sorted(&self, samples: Samples) -> (Vec<u32>, Vec<usize>) {
+    /// The samples sorted by their cell.
+    pub fn sorted(&self, samples: Samples) -> Sorted {
         let count = self.used.iter().product::<usize>();
+        let cells: Vec<u32> =
+            samples.positions.chunks_exact(self.axes).map(|s| self.used_cell(s) as u32).collect();
         let mut starts = vec![0; count + 1];
-        for sample in samples.positions.chunks_exact(self.axes) {
-            starts[self.used_cell(sample) + 1] += 1;
+        for &cell in &cells {
+            starts[cell as usize + 1] += 1;
         }
         for cell in 0..count {
             starts[cell + 1] += starts[cell];
         }
         let mut next = starts.clone();
-        let mut order = vec![0; samples.len()];
-        for (index, sample) in samples.positions.chunks_exact(self.axes).enumerate() {
-            let at = &mut next[self.used_cell(sample)];
-            order[*at] = index as u32;
-            *at += 1;
+        let mut planes = [vec![0.0; samples.len()], Vec::new()];
+        planes[self.axes - 1].resize(samples.len(), 0.0);
+        let mut weights = samples.weights.map(<[f64]>::to_vec);
+        for ((index, sample), cell) in samples.positions.chunks_exact(self.axes).enumerate().zip(cells) {
+            let to = next[cell as usize];
+            next[cell as usize] += 1;
+            for (plane, x) in planes.iter_mut().zip(sample) {
+                plane[to] = *x;
+            }
+            if let (Some(sorted), Some(given)) = (&mut weights, samples.weights) {
+                sorted[to] = given[index];
+            }
         }
-        (order, starts)
-    }
-
-    /// Weight in each cell used.
-    pub fn mass(&self, samples: Samples) -> Vec<f64> {
-        let mut mass = vec![0.0; self.used.iter().product()];
-        for (index, sample) in samples.positions.chunks_exact(self.axes).enumerate() {
-            mass[self.used_cell(sample)] += samples.weights.map_or(1.0, |weights| weights[index]).abs();
-        }
-        mass
+        Sorted { planes, weights, starts }
     }
 
     /// Largest absolute error of a sum in each cell, for an error `epsilon` of a pair along one axis.

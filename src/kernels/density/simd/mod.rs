@@ -4,5 +4,6 @@
 
 pub mod direct;
 pub mod exp;
+pub mod far;
 pub mod grid;
 pub mod moments;

@@ -4,8 +4,7 @@
 
 use super::exp::fused;
 use crate::backend::CpuLevel;
-use crate::kernels::density::Samples;
-use crate::kernels::density::moments::{MARGIN, TERMS, TOLERANCE};
+use crate::kernels::density::moments::{MARGIN, Sorted, TERMS, TOLERANCE};
 use crate::kernels::simd::{Lanes, per_level};
 
 /// Samples summed before the sum is added to the moments of their cell.
@@ -68,16 +67,14 @@ fn multiply_plane<L: Lanes>(left: &[f64], right: &[f64], out: &mut [f64]) {
     }
 }
 
-/// Polynomials of a block of samples of one cell along one axis.
+/// Polynomials of the coordinates of some samples of one cell.
 #[inline(always)]
-fn chebyshev_block<L: Lanes>(
-    samples: Samples,
-    block: &[u32],
+fn polynomials<L: Lanes>(
+    plane: &[f64],
     (axis, cell, at): (usize, usize, &Geometry),
     out: &mut [[f64; TERMS]],
 ) {
-    for (&index, out) in block.iter().zip(out) {
-        let x = samples.positions[index as usize * samples.axes + axis];
+    for (x, out) in plane.iter().zip(out) {
         let within = (x - at.origin[axis]) * at.per_unit[axis] - (cell + at.margin) as f64;
         *out = chebyshev::<L>(2.0 * within - 1.0);
     }
@@ -107,27 +104,25 @@ fn add_products<L: Lanes, const R: usize>(
 }
 
 #[inline(always)]
-unsafe fn gather_body<L: Lanes>(
-    samples: Samples,
-    at: &Geometry,
-    (order, starts): &(Vec<u32>, Vec<usize>),
-    out: &mut [f64],
-) {
-    let terms = if samples.axes == 1 { TERMS } else { PLANE };
+unsafe fn gather_body<L: Lanes>(samples: &Sorted, at: &Geometry, out: &mut [f64]) {
+    let plane = !samples.planes[1].is_empty();
+    let terms = if plane { PLANE } else { TERMS };
     let (mut x, mut y) = ([[0.0; TERMS]; BLOCK], [[0.0; TERMS]; BLOCK]);
     for (cell, out) in out.chunks_exact_mut(terms).enumerate() {
         let cells = [cell / at.used[1], cell % at.used[1]];
-        for block in order[starts[cell]..starts[cell + 1]].chunks(BLOCK) {
-            chebyshev_block::<L>(samples, block, (0, cells[0], at), &mut x);
-            if let Some(weights) = samples.weights {
-                for (x, &index) in x.iter_mut().zip(block) {
+        let end = samples.starts[cell + 1];
+        for first in (samples.starts[cell]..end).step_by(BLOCK) {
+            let last = (first + BLOCK).min(end);
+            polynomials::<L>(&samples.planes[0][first..last], (0, cells[0], at), &mut x);
+            let x = &mut x[..last - first];
+            if let Some(weights) = &samples.weights {
+                for (x, w) in x.iter_mut().zip(&weights[first..last]) {
                     for a in 0..TERMS {
-                        x[a] *= weights[index as usize];
+                        x[a] *= w;
                     }
                 }
             }
-            let (x, count) = (&x[..block.len()], block.len());
-            if samples.axes == 1 {
+            if !plane {
                 let mut part = [0.0; TERMS];
                 for x in x {
                     for a in 0..TERMS {
@@ -137,22 +132,21 @@ unsafe fn gather_body<L: Lanes>(
                 out.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
                 continue;
             }
-            chebyshev_block::<L>(samples, block, (1, cells[1], at), &mut y);
-            for first in (0..TERMS).step_by(ROWS) {
-                add_products::<L, ROWS>(x, &y[..count], first, out);
+            polynomials::<L>(&samples.planes[1][first..last], (1, cells[1], at), &mut y);
+            for row in (0..TERMS).step_by(ROWS) {
+                add_products::<L, ROWS>(x, &y[..last - first], row, out);
             }
         }
     }
 }
-per_level! { unsafe fn gather_at(samples: Samples, at: &Geometry, cells: &(Vec<u32>, Vec<usize>), out: &mut [f64]) = gather_body }
+per_level! { unsafe fn gather_at(samples: &Sorted, at: &Geometry, out: &mut [f64]) = gather_body }
 
-/// Moments of the used cells, `[cell][x term][y term]` or `[cell][term]`; `cells` are the samples sorted
-/// by cell and where each cell's begin.
-pub fn gather(level: CpuLevel, samples: Samples, at: &Geometry, cells: &(Vec<u32>, Vec<usize>)) -> Vec<f64> {
-    let terms = if samples.axes == 1 { TERMS } else { PLANE };
-    let mut out = vec![0.0; (cells.1.len() - 1) * terms];
+/// Moments of the used cells, `[cell][x term][y term]` or `[cell][term]`.
+pub fn gather(level: CpuLevel, samples: &Sorted, at: &Geometry) -> Vec<f64> {
+    let terms = if samples.planes[1].is_empty() { TERMS } else { PLANE };
+    let mut out = vec![0.0; (samples.starts.len() - 1) * terms];
     // SAFETY: the level is one of this machine; the body indexes with checks.
-    unsafe { gather_at(level, samples, at, cells, &mut out) };
+    unsafe { gather_at(level, samples, at, &mut out) };
     out
 }
 
