@@ -50,7 +50,12 @@ fn pieces(length: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Steps at which any of `outputs` has a weight from `cut` on, of a symmetric matrix.
-fn reached(weights: &[f64], (stride, steps): (usize, usize), outputs: Range<usize>, cut: f64) -> Range<usize> {
+fn reached(
+    weights: &[f64],
+    (stride, steps): (usize, usize),
+    outputs: Range<usize>,
+    cut: f64,
+) -> Range<usize> {
     let outputs = outputs.start..outputs.end.min(steps);
     let touches = |k: &usize| weights[k * stride..][outputs.clone()].iter().any(|&w| w >= cut);
     let first = (0..steps).find(touches).unwrap_or(0);

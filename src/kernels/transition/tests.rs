@@ -165,9 +165,8 @@ fn what_is_left_out_cannot_be_seen_beside_what_is_kept() {
         let (mut out, mut scratch) = (vec![0.0; 160], transition.scratch());
         for decades in (1..290).step_by(3) {
             let f: Vec<f64> = (0..160).map(|p| 10_f64.powf(-f64::from(decades) * p as f64 / 160.0)).collect();
-            let valley: Vec<f64> = (0..160)
-                .map(|p| if p == 80 { 1.0 } else { 10_f64.powi(-decades) })
-                .collect();
+            let valley: Vec<f64> =
+                (0..160).map(|p| if p == 80 { 1.0 } else { 10_f64.powi(-decades) }).collect();
             for f in [f, valley] {
                 transition.predict(&f, &mut out, &mut scratch);
                 agree(&out, &dense::predict(&matrix, &f), &format!("{level:?} {decades} decades"));
