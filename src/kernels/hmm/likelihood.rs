@@ -12,16 +12,27 @@ pub trait LogLikelihood: Copy + Into<f64> {
     ///
     /// If `out` is shorter than the row.
     fn relative(level: CpuLevel, row: &[Self], out: &mut [f64]) -> f64;
+
+    /// The largest finite value.
+    fn largest(level: CpuLevel, row: &[Self]) -> Option<f64>;
 }
 
 impl LogLikelihood for f64 {
     fn relative(level: CpuLevel, row: &[f64], out: &mut [f64]) -> f64 {
         exp::relative_f64(level, row, out)
     }
+
+    fn largest(level: CpuLevel, row: &[f64]) -> Option<f64> {
+        exp::largest_f64(level, row)
+    }
 }
 
 impl LogLikelihood for f32 {
     fn relative(level: CpuLevel, row: &[f32], out: &mut [f64]) -> f64 {
         exp::relative_f32(level, row, out)
+    }
+
+    fn largest(level: CpuLevel, row: &[f32]) -> Option<f64> {
+        exp::largest_f32(level, row)
     }
 }

@@ -19,6 +19,7 @@ pub struct Steps {
     first: Vec<f64>,
     /// `[to][from]`, padded with -inf.
     second: AlignedF64,
+    /// Where the places lie, each run within one row.
     runs: Vec<Run>,
     /// Place of each cell.
     places: Vec<u32>,
@@ -79,12 +80,21 @@ impl Steps {
             }
         }
         let mut places = vec![0; rows * stride];
-        for run in &runs {
+        let mut by_row = Vec::new();
+        for run in runs {
             for i in 0..run.length {
                 places[run.cell + i] = (run.place + i) as u32;
             }
+            let mut done = 0;
+            while done < run.length {
+                let cell = run.cell + done;
+                let length = (stride - cell % stride).min(run.length - done);
+                by_row.push(Run { place: run.place + done, cell, length });
+                done += length;
+            }
         }
-        Steps { level: level.min(CpuLevel::detect()), rows, columns, stride, first, second, runs, places }
+        let level = level.min(CpuLevel::detect());
+        Steps { level, rows, columns, stride, first, second, runs: by_row, places }
     }
 
     fn room(&self) -> Room {
@@ -125,12 +135,20 @@ impl Steps {
             max_plus(self.level, operands, whole, across);
         }
         for run in &self.runs {
-            for i in 0..run.length {
-                let (place, cell) = (run.place + i, run.cell + i);
-                let row = if self.rows > 1 { across[cell] as usize } else { 0 };
-                let column = cell % self.stride;
-                best[place] = if self.rows > 1 { whole[cell] } else { second[cell] };
-                to[place] = self.places[row * self.stride + along[row * self.stride + column] as usize];
+            let (cells, places) = (run.cell..run.cell + run.length, run.place..run.place + run.length);
+            let to = &mut to[places.clone()];
+            if self.rows == 1 {
+                best[places].copy_from_slice(&second[cells.clone()]);
+                for (to, &step) in to.iter_mut().zip(&along[cells]) {
+                    *to = self.places[step.to_bits() as usize];
+                }
+                continue;
+            }
+            best[places].copy_from_slice(&whole[cells.clone()]);
+            let column = run.cell % self.stride;
+            for (i, (to, &row)) in to.iter_mut().zip(&across[cells]).enumerate() {
+                let row = row.to_bits() as usize * self.stride;
+                *to = self.places[row + along[row + column + i].to_bits() as usize];
             }
         }
     }
@@ -215,7 +233,10 @@ impl<'a> Viterbi<'a> {
         for to in 0..states.states() {
             let range = states.range(to);
             let offer = &mut self.offers[to];
-            offer.most = first_largest(&self.values[range.clone()], range.start);
+            let walks = |from| states.is_walk(from, to) || states.is_identity(from, to);
+            if !(0..states.states()).all(walks) {
+                offer.most = first_largest(&self.values[range.clone()], range.start);
+            }
             if states.walks_into(to) {
                 let found = (&mut offer.walked[..], &mut offer.to[..]);
                 self.steps.best(&self.values[range], &mut self.room, found);
@@ -233,7 +254,7 @@ impl<'a> Viterbi<'a> {
                 }
             }
         }
-        let most = self.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let most = first_largest(&self.scores, 0).0;
         if most.is_finite() {
             self.scores.iter_mut().for_each(|score| *score -= most);
         }
@@ -257,15 +278,17 @@ impl<'a> Viterbi<'a> {
     fn add<T: LogLikelihood>(&mut self, row: &[T]) {
         let states = self.chain.states();
         assert_eq!(row.len(), self.chain.row_width());
-        let wide = row.iter().map(|&v| -> f64 { v.into() });
-        let most = wide.filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+        let Some(most) = T::largest(self.chain.transition().level(), row) else {
+            self.values.copy_from_slice(&self.scores);
+            return;
+        };
         for s in 0..states.states() {
             let range = states.range(s);
-            for (at, &value) in range.zip(&row[self.chain.source(s)]) {
+            let pairs = self.scores[range.clone()].iter().zip(&row[self.chain.source(s)]);
+            for (sum, (score, &value)) in self.values[range].iter_mut().zip(pairs) {
                 let value: f64 = value.into();
-                let value = if value.is_nan() { f64::NEG_INFINITY } else { value.min(most) };
-                let value = if most == f64::NEG_INFINITY { 0.0 } else { value };
-                self.values[at] = self.scores[at] + value;
+                let value = if value > most { most } else { value };
+                *sum = score + if value.is_nan() { f64::NEG_INFINITY } else { value };
             }
         }
     }
@@ -273,13 +296,18 @@ impl<'a> Viterbi<'a> {
 
 /// The largest value and its column, counted from `start`; the first of equals.
 fn first_largest(values: &[f64], start: usize) -> (f64, u32) {
-    let mut found = (f64::NEG_INFINITY, start as u32);
-    for (at, &value) in values.iter().enumerate() {
-        if value > found.0 {
-            found = (value, (start + at) as u32);
+    const LANES: usize = 16;
+    let larger = |a: f64, b: f64| if b > a { b } else { a };
+    let mut lanes = [f64::NEG_INFINITY; LANES];
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, &value) in lanes.iter_mut().zip(block) {
+            *lane = larger(*lane, value);
         }
     }
-    found
+    let most = lanes.into_iter().chain(rest.iter().copied()).fold(f64::NEG_INFINITY, larger);
+    let at = values.iter().position(|&value| value == most).unwrap_or(0);
+    (most, (start + at) as u32)
 }
 
 /// Takes what state `to` offers where it is better than what earlier states offered to `from`.

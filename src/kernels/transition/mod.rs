@@ -40,7 +40,8 @@ pub const LEAST_WEIGHT: f64 = 1e-306;
 /// Weights below which a walk may leave out what cannot be seen beside what it keeps: how far up
 /// depends on the range of the values walked (posteriors that reach everywhere allow the last).
 /// The first is [`LEAST_WEIGHT`].
-const CUTS: [f64; 9] = [LEAST_WEIGHT, 1e-240, 1e-190, 1e-145, 1e-110, 1e-85, 1e-65, 1e-50, 1e-38];
+const CUTS: [f64; 11] =
+    [LEAST_WEIGHT, 1e-240, 1e-190, 1e-145, 1e-110, 1e-85, 1e-65, 1e-50, 1e-38, 1e-30, 1e-23];
 
 /// The whole transition of a state space.
 #[derive(Debug)]

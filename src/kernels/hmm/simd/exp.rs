@@ -82,6 +82,7 @@ impl Source for f32 {
     }
 }
 
+/// The largest finite value, -inf where there is none.
 #[inline(always)]
 unsafe fn largest<L: Lanes, T: Source>(row: *const T, n: usize) -> f64 {
     // SAFETY: loads stay below `n`.
@@ -107,7 +108,7 @@ unsafe fn largest<L: Lanes, T: Source>(row: *const T, n: usize) -> f64 {
             best = if value.is_finite() && value > best { value } else { best };
             i += 1;
         }
-        if best == f64::NEG_INFINITY { 0.0 } else { best }
+        best
     }
 }
 
@@ -147,6 +148,10 @@ unsafe fn stretch<L: Lanes, T: Source, const K: usize>(row: *const T, n: usize, 
             }
             i += K * L::N;
         }
+        while i + L::N <= n {
+            relative([T::read::<L>(row.add(i))], best)[0].store(out.add(i));
+            i += L::N;
+        }
         while i < n {
             let left = if n - i < L::N { n - i } else { L::N };
             let mut buffer = [0.0; 8];
@@ -167,6 +172,7 @@ unsafe fn row_body<L: Lanes, T: Source>(row: *const T, n: usize, out: *mut f64) 
     // SAFETY: passed on.
     unsafe {
         let most = largest::<L, T>(row, n);
+        let most = if most == f64::NEG_INFINITY { 0.0 } else { most };
         if L::REGISTERS == 32 {
             stretch::<L, T, 8>(row, n, out, most);
         } else {
@@ -186,6 +192,18 @@ unsafe fn single<L: Lanes>(row: *const f32, n: usize, out: *mut f64) -> f64 {
     // SAFETY: passed on.
     unsafe { row_body::<L, f32>(row, n, out) }
 }
+#[inline(always)]
+unsafe fn largest_double<L: Lanes>(row: *const f64, n: usize) -> f64 {
+    // SAFETY: passed on.
+    unsafe { largest::<L, f64>(row, n) }
+}
+#[inline(always)]
+unsafe fn largest_single<L: Lanes>(row: *const f32, n: usize) -> f64 {
+    // SAFETY: passed on.
+    unsafe { largest::<L, f32>(row, n) }
+}
+per_level! { unsafe fn largest_double_at(row: *const f64, n: usize) -> f64 = largest_double }
+per_level! { unsafe fn largest_single_at(row: *const f32, n: usize) -> f64 = largest_single }
 per_level! { unsafe fn double_at(row: *const f64, n: usize, out: *mut f64) -> f64 = double }
 per_level! { unsafe fn single_at(row: *const f32, n: usize, out: *mut f64) -> f64 = single }
 
@@ -201,4 +219,18 @@ pub fn relative_f32(level: CpuLevel, row: &[f32], out: &mut [f64]) -> f64 {
     assert!(out.len() >= row.len());
     // SAFETY: checked; the level is limited to what the machine has.
     unsafe { single_at(level.min(CpuLevel::detect()), row.as_ptr(), row.len(), out.as_mut_ptr()) }
+}
+
+/// See [`LogLikelihood::largest`](super::super::LogLikelihood::largest).
+pub fn largest_f64(level: CpuLevel, row: &[f64]) -> Option<f64> {
+    // SAFETY: reads the row alone; the level is limited to what the machine has.
+    let most = unsafe { largest_double_at(level.min(CpuLevel::detect()), row.as_ptr(), row.len()) };
+    most.is_finite().then_some(most)
+}
+
+/// See [`LogLikelihood::largest`](super::super::LogLikelihood::largest).
+pub fn largest_f32(level: CpuLevel, row: &[f32]) -> Option<f64> {
+    // SAFETY: reads the row alone; the level is limited to what the machine has.
+    let most = unsafe { largest_single_at(level.min(CpuLevel::detect()), row.as_ptr(), row.len()) };
+    most.is_finite().then_some(most)
 }

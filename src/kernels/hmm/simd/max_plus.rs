@@ -45,7 +45,7 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: Pointers, row: usiz
         let mut left = p.left.add(row * p.left_row);
         let mut right = p.right.add(column);
         for k in 0..p.steps {
-            let now = L::splat(k as f64);
+            let now = L::splat(f64::from_bits(k as u64));
             let mut values = [L::splat(0.0); V];
             for v in 0..V {
                 values[v] = L::load(right.add(v * L::N));
@@ -111,7 +111,8 @@ unsafe fn body<L: Lanes>(p: Pointers, rows: usize) {
 per_level! { unsafe fn body_at(p: Pointers, rows: usize) = body }
 
 /// `best[row, column]` = largest over the steps of `left[row, step] + right[step, column]`, and the
-/// first `step` that reaches it; -inf and step 0 where all are -inf.
+/// first `step` that reaches it, as the bits of an integer (lanes only move them); -inf and step 0
+/// where all are -inf.
 ///
 /// # Panics
 ///
