@@ -38,9 +38,15 @@ pub fn values(set: &str, name: &str) -> Vec<f64> {
 /// Shape and values of one dataset of a set's `inputs.h5`.
 #[cfg(feature = "hdf5")]
 pub fn input(set: &str, dataset: &str) -> (Vec<usize>, Vec<f64>) {
+    stored(&format!("{set}/inputs.h5"), dataset)
+}
+
+/// Shape and values of one dataset of a file below `fixtures/decode`.
+#[cfg(feature = "hdf5")]
+pub fn stored(file: &str, dataset: &str) -> (Vec<usize>, Vec<f64>) {
     use crate::array::{ByteOrder, Dtype, to_f64};
     use crate::io::{Block, StoredType};
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/decode/{set}/inputs.h5"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode").join(file);
     let dataset = crate::io::open(&path).unwrap().dataset(dataset).unwrap();
     let info = dataset.info();
     let (dtype, order) = match info.stored {
@@ -124,6 +130,7 @@ pub fn positions_at(set: &str, times: &[f64]) -> Vec<f64> {
 }
 
 /// Rows of the decoding spikes of each electrode of a set.
+#[cfg(feature = "hdf5")]
 pub fn decoding_rows(set: &str) -> Vec<Vec<usize>> {
     let electrodes = parameters(set)["n_electrodes"].as_u64().unwrap() as usize;
     let rows = |e| values(set, &format!("decoding_bin_index_e{e:02}")).iter().map(|&r| r as usize).collect();

@@ -2,6 +2,8 @@ use super::*;
 use crate::commands::decode::encoding::{EncodingData, EncodingTrain, Likelihood, RateUnits, Settings};
 #[cfg(feature = "hdf5")]
 use crate::commands::decode::fixture;
+#[cfg(feature = "hdf5")]
+use crate::commands::decode::grid::GridOptions;
 use crate::commands::decode::grid::PlaceGrid;
 
 #[cfg(feature = "hdf5")]
@@ -35,6 +37,49 @@ fn fields_and_likelihoods_are_the_peers() {
             assert_eq!(part, found[17 * model.bins()..22 * model.bins()]);
         }
     }
+}
+
+/// A real recording: 24 units of a rat on a line (expected values: the peer in float32).
+#[cfg(feature = "hdf5")]
+#[test]
+fn the_units_of_a_real_rat_have_the_peers_log_likelihood() {
+    let stored = |dataset: &str| fixture::stored("real/sorted.h5", dataset).1;
+    let (time, all, encodes) =
+        (stored("/position/time"), stored("/position/data"), stored("/position/is_encoding"));
+    let count = encodes.iter().filter(|&&e| e == 1.0).count();
+    assert!(encodes[..count].iter().all(|&e| e == 1.0), "one run, at the start");
+    let samples = all[..count].to_vec();
+    let decoding = stored("/decode/time");
+    let (mut trains, mut rows) = (Vec::new(), Vec::new());
+    for unit in 0..24 {
+        let spikes = stored(&format!("/units/{unit}/spike_times"));
+        let encoding = spikes.iter().filter(|s| (time[0]..=time[count - 1]).contains(s));
+        let at = |&s: &f64| {
+            let k = time[..count].partition_point(|&t| t <= s).saturating_sub(1).min(count - 2);
+            samples[k] + (samples[k + 1] - samples[k]) * (s - time[k]) / (time[k + 1] - time[k])
+        };
+        let positions = encoding.map(at).collect();
+        trains.push(EncodingTrain { name: unit.to_string(), positions, ..Default::default() });
+        let last = decoding.len() - 1;
+        let inside = spikes.iter().filter(|s| (decoding[0]..=decoding[last]).contains(s));
+        rows.push(inside.map(|s| decoding[1..last].partition_point(|t| t <= s)).collect::<Vec<_>>());
+    }
+    let options = GridOptions { bin_size: vec![6.0], ..GridOptions::default() };
+    let grid = PlaceGrid::from_positions(&samples, 1, &options).unwrap();
+    let data = EncodingData { samples, axes: 1, weights: Vec::new(), trains };
+    let settings = Settings {
+        kind: SpikeKind::Sorted,
+        bin_size: vec![6.0],
+        position_std: vec![12.0],
+        waveform_std: vec![24.0],
+        rate_units: RateUnits::Samples,
+    };
+    let model = EncodingModel::fit(CpuLevel::detect(), data, (grid, None), &settings).unwrap();
+    let (shape, expected) = fixture::stored("real/sorted_expected.npz", "log_likelihood");
+    assert_eq!(shape, [decoding.len(), model.bins()]);
+    let mut found = vec![0.0; expected.len()];
+    SortedLikelihood::new(&model, 1.0).rows(&rows, 0, &mut found);
+    fixture::assert_close("real", &found, &expected, (1e-4, 3e-6));
 }
 
 /// One unit with weighted samples and spikes on two bins.
