@@ -68,7 +68,7 @@ fn the_units_of_a_real_rat_have_the_peers_log_likelihood() {
     let grid = PlaceGrid::from_positions(&samples, 1, &options).unwrap();
     let data = EncodingData { samples, axes: 1, weights: Vec::new(), trains };
     let settings = Settings {
-        kind: SpikeKind::Sorted,
+        kind: Likelihood::Sorted,
         bin_size: vec![6.0],
         position_std: vec![12.0],
         waveform_std: vec![24.0],
