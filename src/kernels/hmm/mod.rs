@@ -12,12 +12,14 @@ mod filter;
 mod likelihood;
 mod simd;
 mod smoother;
+mod steps;
 mod viterbi;
 
 pub use filter::{Filter, FilterState, Outcome};
 pub use likelihood::LogLikelihood;
 pub use smoother::Smoother;
-pub use viterbi::{Steps, Viterbi};
+pub use steps::Steps;
+pub use viterbi::Viterbi;
 
 use super::transition::{StateSpace, Transition};
 use simd::total;

@@ -6,7 +6,7 @@
 //! moves are of rank one, moves to and from states of one column are sums and constants, and the
 //! random walk is [`Walk`]: two small matrix products over the grid, or packed rows.
 //!
-//! No value is ever a denormal number, whose arithmetic is a hundred times slower: sums start at
+//! Denormal numbers, whose arithmetic is up to a hundred times slower, are kept out: sums start at
 //! [`LEAST_NORMAL`], and what ends below [`FLUSH`] becomes 0. Both lie ten decades and more under
 //! the smallest probability that is promised (1e-290), so neither can be seen there.
 
@@ -31,6 +31,10 @@ pub const LEAST_NORMAL: f64 = f64::MIN_POSITIVE;
 
 /// Probabilities below this become 0.
 pub const FLUSH: f64 = 1e-300;
+
+/// What a walk starts from or holds half-way is 0 or at least this. Without fused multiply-adds a
+/// tiny value times a weight would be a denormal number even if the sum is not.
+const FAINT: f64 = 1e-305;
 
 /// Weights of a walk below this are left out. A probability is at most 1, so no such term can
 /// reach 1e-290 even when thousands of them meet. That is +-37.5 standard deviations, not the 13.2

@@ -1,5 +1,6 @@
 //! The peer's float64 runs of `fixtures/decode` with the tolerances of its `REFERENCE.md`.
 
+use super::sequence::viterbi;
 use super::*;
 use std::path::{Path, PathBuf};
 

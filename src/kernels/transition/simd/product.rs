@@ -1,7 +1,7 @@
 //! Products of small matrices, banded by blocks: a block of the result stays in registers while
 //! the steps of its band pass by.
 
-use super::super::LEAST_NORMAL;
+use super::super::{FAINT, LEAST_NORMAL};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Lanes, per_level};
 use std::ops::Range;
@@ -81,7 +81,12 @@ unsafe fn block<L: Lanes, const R: usize, const V: usize>(p: Pointers, span: &Sp
         let out = p.out.add(span.rows.start * p.stride + column);
         for r in 0..R {
             for v in 0..V {
-                sums[r][v].store(out.add(r * p.stride + v * L::N));
+                let mut sum = sums[r][v];
+                if L::N == 2 {
+                    // The one instruction set without fused multiply-adds: see `FAINT`.
+                    sum = L::splat(0.0).select(sum.at_most(L::splat(FAINT)), sum);
+                }
+                sum.store(out.add(r * p.stride + v * L::N));
             }
         }
     }

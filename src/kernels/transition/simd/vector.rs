@@ -1,6 +1,6 @@
 //! Places to cells, cells to places, and sums.
 
-use super::super::{FLUSH, LEAST_NORMAL};
+use super::super::{FAINT, FLUSH, LEAST_NORMAL};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Lanes, per_level};
 
@@ -28,11 +28,13 @@ struct Term {
     add: bool,
 }
 
-/// `LEAST_NORMAL`, or what is there, plus weight times value times scale; returns the extremes.
+/// What is there, if anything, plus weight times value times scale, 0 below [`FAINT`]; returns the
+/// extremes.
 #[inline(always)]
 unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) -> (f64, f64) {
     // SAFETY: `fill` checked the runs.
     unsafe {
+        let (faint, zero) = (L::splat(FAINT), L::splat(0.0));
         let (mut least, mut most) = (f64::INFINITY, LEAST_NORMAL);
         let (mut low, mut high) = (L::splat(least), L::splat(most));
         for run in runs {
@@ -46,6 +48,7 @@ unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) -> (f64
                 }
                 let start = if term.add { L::load(to.add(i)) } else { L::splat(LEAST_NORMAL) };
                 let sum = value.fma(L::splat(term.weight), start);
+                let sum = zero.select(sum.at_most(faint), sum);
                 sum.store(to.add(i));
                 (low, high) = (low.min(sum), high.max(sum));
                 i += L::N;
@@ -54,6 +57,7 @@ unsafe fn fill_body<L: Lanes>(runs: &[Run], term: Term, cells: *mut f64) -> (f64
                 let scale = if term.scale.is_null() { 1.0 } else { *scale.add(i) };
                 let start = if term.add { *to.add(i) } else { LEAST_NORMAL };
                 let sum = *from.add(i) * scale * term.weight + start;
+                let sum = if sum <= FAINT { 0.0 } else { sum };
                 *to.add(i) = sum;
                 least = if sum < least { sum } else { least };
                 most = if sum > most { sum } else { most };
