@@ -8,6 +8,7 @@
 
 mod coordinates;
 mod layout;
+mod partial;
 mod variables;
 
 pub use layout::{Columns, ResultLayout, ResultState};
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::io::netcdf::text_attribute;
 use crate::io::{self, Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use coordinates::Coordinates;
+use partial::Partial;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,18 +28,39 @@ use std::path::{Path, PathBuf};
 pub const CHUNK_ROWS: usize = 4096;
 /// Bytes that are converted at a time where it is not.
 const PIECE: usize = 4 << 20;
+/// Bytes that chunks at work may take, converted, cut, shuffled and deflated, unless a single one
+/// takes more.
+const CHUNKS_AT_WORK: usize = 256 << 20;
 
 /// A result file under construction; dropped before [`ResultFile::finish`] it is removed.
 pub struct ResultFile {
     path: PathBuf,
     writer: Box<dyn Writer>,
     /// Datasets of every variable, one per axis for positions.
-    datasets: BTreeMap<Variable, Vec<DatasetId>>,
+    datasets: BTreeMap<Variable, Vec<Slot>>,
     columns: Columns,
     states: usize,
     rows: usize,
     chunk_rows: Option<usize>,
     buffer: Vec<u8>,
+}
+
+/// A dataset, and rows of it that wait for the rest of their chunk.
+struct Slot {
+    id: DatasetId,
+    partial: Option<Partial>,
+}
+
+impl Slot {
+    fn write(&mut self, writer: &mut dyn Writer, first_row: usize, bytes: &[u8]) -> Result<()> {
+        let id = self.id;
+        match &mut self.partial {
+            None => writer.write_rows(id, first_row as u64, bytes),
+            Some(partial) => {
+                partial.take(first_row, bytes, &mut |first, chunk| writer.write_rows(id, first as u64, chunk))
+            }
+        }
+    }
 }
 
 impl ResultFile {
@@ -68,60 +91,73 @@ impl ResultFile {
         Coordinates { writer: file.writer.as_mut(), layout, wide: file.columns.wide }.write()?;
         for &variable in variables {
             let names = variable.names(layout);
-            let ids = names.iter().map(|name| file.variable(layout, variable, name, compress));
-            let ids = ids.collect::<Result<Vec<_>>>()?;
-            file.datasets.insert(variable, ids);
+            let slots = names.iter().map(|name| file.variable(layout, variable, name, compress));
+            let slots = slots.collect::<Result<Vec<_>>>()?;
+            file.datasets.insert(variable, slots);
         }
         Ok(file)
     }
 
-    /// Blocks of rows have to begin at a multiple of this and end at one or at the last row; 1
-    /// where the file is not compressed. Several chunks in a block are compressed in parallel.
+    /// Blocks may be of any size. Where the file is compressed those that begin and end at multiples
+    /// of this are fastest, with several chunks each: they are compressed in parallel. 1 where it is not.
     pub fn chunk_rows(&self) -> usize {
         self.chunk_rows.unwrap_or(1)
     }
 
-    /// Bytes that writing takes beside the caller's block, at most, whatever the number of rows.
-    pub fn working_bytes(layout: &ResultLayout, compress: Option<u32>, threads: usize) -> u64 {
-        let row = 4 * layout.state_bins().count() as u64;
-        match compress {
+    /// Bytes that writing `posteriors` variables over all bins takes beside the caller's block, at
+    /// most, whatever the number of rows.
+    pub fn working_bytes(
+        layout: &ResultLayout,
+        compress: Option<u32>,
+        posteriors: usize,
+        threads: usize,
+    ) -> u64 {
+        let row = 4 * layout.state_bins().count();
+        let bytes = match compress {
             // A conversion, its copies for the library.
-            None => 3 * row.max(PIECE as u64),
-            // Converted, cut, shuffled and deflated bytes of the chunks at work.
-            Some(_) => 4 * row * layout.time.len().min(CHUNK_ROWS) as u64 * threads.max(1) as u64,
-        }
+            None => 3 * row.max(PIECE),
+            Some(_) => {
+                let chunk = row * layout.time.len().min(CHUNK_ROWS);
+                chunk * (4 * chunks_at_once(chunk, threads) + posteriors)
+            }
+        };
+        bytes as u64
     }
 
     /// Writes rows from `first_row` on of a posterior or log likelihood, `[row][computing column]`,
     /// or of state probabilities, `[row][state]`. Blocks in any order, each row once.
     ///
     /// # Errors
-    /// A variable that was not asked for, rows that are not whole, came before or are not whole
-    /// chunks ([`ResultFile::chunk_rows`]), or a full disk.
+    /// A variable that was not asked for, rows that are not whole or came before, or a full disk.
     pub fn write_rows<T: Real>(&mut self, variable: Variable, first_row: usize, rows: &[T]) -> Result<()> {
         let (narrow, wide) = match variable.row() {
             Row::StateBins => (self.columns.places.len(), self.columns.wide),
             Row::States => (self.states, self.states),
             _ => return Err(self.misuse(variable, "its rows are single numbers")),
         };
-        let id = self.dataset(variable, 0)?;
-        if !rows.len().is_multiple_of(narrow.max(1)) {
+        if narrow == 0 || !rows.len().is_multiple_of(narrow) {
             return Err(self.misuse(variable, &format!("{} values are no rows of {narrow}", rows.len())));
         }
         let at_once = match self.chunk_rows {
-            Some(chunk) => chunk * rayon::current_num_threads(),
+            Some(chunk) => chunk * chunks_at_once(chunk * wide * 4, rayon::current_num_threads()),
             None => (PIECE / (4 * wide)).max(1),
         };
         let all_bins = variable.row() == Row::StateBins;
-        for (piece, values) in rows.chunks(at_once * narrow.max(1)).enumerate() {
-            let ResultFile { buffer, columns, .. } = self;
-            buffer.resize(values.len() / narrow * wide * 4, 0);
+        let end = first_row.saturating_add(rows.len() / narrow);
+        let mut at = first_row;
+        while at < end {
+            let stop = end.min((at / at_once + 1) * at_once);
+            let values = &rows[(at - first_row) * narrow..(stop - first_row) * narrow];
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.resize((stop - at) * wide * 4, 0);
             let rows = buffer.par_chunks_exact_mut(wide * 4).zip(values.par_chunks_exact(narrow));
             rows.with_min_len(64).for_each(|(out, row)| match all_bins {
-                true => columns.spread(row, out),
+                true => self.columns.spread(row, out),
                 false => narrowed(row, out),
             });
-            self.writer.write_rows(id, (first_row + piece * at_once) as u64, buffer)?;
+            self.put(variable, 0, at, &buffer)?;
+            self.buffer = buffer;
+            at = stop;
         }
         Ok(())
     }
@@ -134,7 +170,6 @@ impl ResultFile {
         if !matches!(variable.row(), Row::Position | Row::Number) {
             return Err(self.misuse(variable, "its rows are no float64 numbers"));
         }
-        self.dataset(variable, 0)?;
         let axes = self.datasets.get(&variable).map_or(1, Vec::len);
         if !values.len().is_multiple_of(axes) {
             return Err(self.misuse(variable, &format!("{} values over {axes} axes", values.len())));
@@ -142,7 +177,7 @@ impl ResultFile {
         for axis in 0..axes {
             let along = values.iter().skip(axis).step_by(axes);
             let bytes: Vec<u8> = along.flat_map(|value| value.to_le_bytes()).collect();
-            self.writer.write_rows(self.dataset(variable, axis)?, first_row as u64, &bytes)?;
+            self.put(variable, axis, first_row, &bytes)?;
         }
         Ok(())
     }
@@ -156,7 +191,6 @@ impl ResultFile {
         if variable.row() != Row::Index {
             return Err(self.misuse(variable, "its rows are no indices"));
         }
-        let id = self.dataset(variable, 0)?;
         let mut bytes = Vec::with_capacity(columns.len() * 8);
         for &column in columns {
             let Some(&place) = self.columns.places.get(column) else {
@@ -164,7 +198,7 @@ impl ResultFile {
             };
             bytes.extend((place as i64).to_le_bytes());
         }
-        self.writer.write_rows(id, first_row as u64, &bytes)
+        self.put(variable, 0, first_row, &bytes)
     }
 
     /// Notes the marginal log likelihood, closes, syncs and renames into place.
@@ -178,9 +212,16 @@ impl ResultFile {
         self.writer.finish()
     }
 
-    fn dataset(&self, variable: Variable, axis: usize) -> Result<DatasetId> {
-        let found = self.datasets.get(&variable).and_then(|ids| ids.get(axis));
-        found.copied().ok_or_else(|| self.misuse(variable, "it was not asked for"))
+    fn put(&mut self, variable: Variable, axis: usize, first_row: usize, bytes: &[u8]) -> Result<()> {
+        let Some(slot) = self.datasets.get_mut(&variable).and_then(|slots| slots.get_mut(axis)) else {
+            return Err(self.misuse(variable, "it was not asked for"));
+        };
+        let put = slot.write(self.writer.as_mut(), first_row, bytes);
+        put.map_err(|error| match error {
+            // Which file is not known further down.
+            Error::Failed(reason) if self.chunk_rows.is_some() => self.misuse(variable, &reason),
+            other => other,
+        })
     }
 
     fn misuse(&self, variable: Variable, reason: &str) -> Error {
@@ -194,7 +235,7 @@ impl ResultFile {
         variable: Variable,
         name: &str,
         compress: Option<u32>,
-    ) -> Result<DatasetId> {
+    ) -> Result<Slot> {
         let (length, scale) = match variable.row() {
             Row::StateBins => (Some(self.columns.wide), "state_bins"),
             Row::States if self.states > 1 => (Some(self.states), "states"),
@@ -213,6 +254,8 @@ impl ResultFile {
             deflate: compress,
             fill: coordinates::not_a_number(variable.dtype()),
         };
+        let width = length.unwrap_or(1) * spec.dtype.size();
+        let partial = self.chunk_rows.map(|chunk| Partial::new(chunk, self.rows, width));
         let id = self.writer.create(&spec)?;
         coordinates::set_fill(self.writer.as_mut(), name, variable.dtype())?;
         if let Some(names) = variable.coordinates(layout) {
@@ -222,8 +265,13 @@ impl ResultFile {
         if length.is_some() {
             self.writer.attach_scale(name, 1, scale)?;
         }
-        Ok(id)
+        Ok(Slot { id, partial })
     }
+}
+
+/// Chunks of so many bytes that are at work together.
+fn chunks_at_once(bytes: usize, threads: usize) -> usize {
+    (CHUNKS_AT_WORK / (4 * bytes.max(1))).clamp(1, threads.max(1))
 }
 
 /// A row of float32 as it is.

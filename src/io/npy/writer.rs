@@ -45,6 +45,7 @@ impl Progress {
     }
 
     /// Names the array in errors.
+    #[cfg(feature = "hdf5")]
     pub(crate) fn place(&self) -> &str {
         &self.place
     }

@@ -44,6 +44,10 @@ impl ResultLayout<'_> {
         let fits = (1..=LETTERS.len()).contains(&self.axes)
             && self.centers.len() == bins * self.axes
             && !(self.time.is_empty() || self.states.is_empty() || bins == 0);
+        if fits && !self.interior.contains(&true) && self.states.iter().any(|state| !state.one_bin) {
+            let found = format!("none of the {bins} place bins");
+            return Err(Error::data("interior", found, "at least one", "check --interior and --bin-size"));
+        }
         if fits {
             return Ok(());
         }
