@@ -134,10 +134,9 @@ impl Intensity {
         scratch: &mut Scratch,
     ) -> Floored {
         match &self.prepared {
-            Prepared::Nothing => {
-                out.fill(T::of(self.floor_ln));
-                Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
-            }
+            // No mark can lift any bin above the floor, as with wide marks and a peer's floor.
+            _ if self.choice.ceiling_ln < self.floor_ln => self.all_floored(out),
+            Prepared::Nothing => self.all_floored(out),
             Prepared::Single(tables) => self.rows(level, tables, marks, out, &mut scratch.single),
             Prepared::Double(tables) => self.rows(level, tables, marks, out, &mut scratch.double),
         }
@@ -162,6 +161,11 @@ impl Intensity {
                 self.densities(level, tables, (marks, positions), out, &mut scratch.double)
             }
         }
+    }
+
+    fn all_floored<T: Element>(&self, out: &mut [T]) -> Floored {
+        out.fill(T::of(self.floor_ln));
+        Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
     }
 
     fn rows<E: Arithmetic, T: Element>(

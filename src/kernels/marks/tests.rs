@@ -221,3 +221,17 @@ fn huge_marks_never_make_a_value_that_is_not_a_number() {
         assert!(out.iter().all(|v| v.is_finite()));
     }
 }
+
+#[test]
+fn an_electrode_that_cannot_leave_the_floor_is_on_it_everywhere() {
+    let electrode = Electrode::new(200, 10, 1, 4);
+    let choice = electrode.choose(Accuracy::EXACT, Precision::F32, FLOOR);
+    assert!(choice.ceiling_ln < FLOOR);
+    let marks = electrode.marks[..30].to_vec();
+    let mut out = vec![f64::NAN; 3 * electrode.interior.len()];
+    let intensity = electrode.prepare(choice, FLOOR);
+    let low = intensity.log_intensity(CpuLevel::detect(), &marks, &mut out, &mut Scratch::default());
+    assert_eq!(low, Floored { spikes: 3, values: out.len() });
+    assert!(out.iter().all(|value| *value == FLOOR));
+    assert_eq!(out[..electrode.interior.len()], electrode.oracle(&marks[..10], FLOOR));
+}
