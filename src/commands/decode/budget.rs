@@ -82,14 +82,10 @@ impl<'a> Budget<'a> {
         let states = decoding.result_states();
         let layout = self.prepared.layout(decoding, &states);
         let compress = self.prepared.options.compress;
-        let writing = ResultFile::working_bytes(&layout, compress, self.threads as usize);
+        let writing = ResultFile::working_bytes(&layout, compress, 1 + shape.saved, self.threads as usize);
         let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * SCRATCH_BYTES + writing;
-        // Whole chunks of a compressed file must arrive at once.
-        let least_block = if compress.is_some() { rows.min(4096) } else { rows.min(FEWEST_ROWS) };
-        let wished_block = match compress {
-            Some(_) => least_block,
-            None => ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows),
-        };
+        let least_block = rows.min(FEWEST_ROWS);
+        let wished_block = ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows);
         let checkpoints = |block: usize| (rows.div_ceil(block) * shape.columns * 8) as u64;
         let need = |chunk: usize, block: usize| {
             fixed + checkpoints(block) + shape.chunk(chunk).max(shape.block(block))
@@ -103,9 +99,6 @@ impl<'a> Budget<'a> {
         let held = least + store <= self.limit;
         let room = self.limit - if held { store } else { 0 };
         let mut chunk = shape.wished_chunk(rows).max(least_block);
-        if compress.is_some() {
-            chunk = chunk.next_multiple_of(least_block);
-        }
         while chunk > least_block && need(chunk, wished_block) > room {
             chunk = (chunk / 2 / least_block * least_block).max(least_block);
         }
@@ -132,6 +125,8 @@ impl<'a> Budget<'a> {
 /// Bytes per row of everything that grows with rows.
 struct Shape {
     columns: usize,
+    /// Variables over all bins that are written forwards.
+    saved: usize,
     /// One row in the store.
     stored_row: u64,
     /// Held for every row whatever happens: times, offsets, row numbers of spikes, estimates.
@@ -163,6 +158,7 @@ impl Shape {
         }
         Shape {
             columns,
+            saved: saved as usize,
             stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
             per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
             chunk_row: width * element + saved * columns as u64 * 8,

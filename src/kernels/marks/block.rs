@@ -1,103 +1,12 @@
 //! One block of decoding spikes against all encoding spikes, lanes = decoding spikes.
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
-use super::moments::{Axis, Moments};
-use super::product::{GROUP, TILE, accumulate, add_squares, project_pairs, weigh};
+use super::moments::{Axis, Cell, Moments};
+use super::product::{GROUP, PAD, TILE, accumulate, add_squares, project_pairs, weigh};
 use super::tables::{Direct, Scheme, Tables};
+use super::work::Work;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
-
-/// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.
-#[derive(Debug)]
-pub(super) struct Buffer<E> {
-    storage: Vec<E>,
-    start: usize,
-}
-
-impl<E> Default for Buffer<E> {
-    fn default() -> Self {
-        Buffer { storage: Vec::new(), start: 0 }
-    }
-}
-
-impl<E: Element> Buffer<E> {
-    /// Makes room for `len` values; allocates only to grow.
-    fn fit(&mut self, len: usize) {
-        let line = 64 / size_of::<E>();
-        if self.storage.len() < len + line {
-            self.storage.resize(len + line, E::default());
-            self.start = self.storage.as_ptr().align_offset(64).min(line);
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.storage.len() * size_of::<E>()
-    }
-}
-
-impl<E> std::ops::Deref for Buffer<E> {
-    type Target = [E];
-    #[inline(always)]
-    fn deref(&self) -> &[E] {
-        &self.storage[self.start..]
-    }
-}
-
-impl<E> std::ops::DerefMut for Buffer<E> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.storage[self.start..]
-    }
-}
-
-/// Working memory of a block.
-#[derive(Debug)]
-pub(super) struct Work<E> {
-    /// Decoding marks `[feature][lane]`, then positions `[axis][lane]`.
-    pub(super) spikes: Buffer<E>,
-    /// `[spike of the tile][lane]`.
-    weights: Buffer<E>,
-    /// `[value of the group][spike of the tile]`.
-    strip: Buffer<E>,
-    /// Moments of a row of cells `[cell][term][lane]`.
-    moments: Buffer<E>,
-    /// `[bin along][row][degree across][lane]`.
-    fields: Buffer<E>,
-    /// Sums `[slot][lane]`.
-    pub(super) sums: Buffer<E>,
-}
-
-impl<E> Default for Work<E> {
-    fn default() -> Self {
-        Work {
-            spikes: Buffer::default(),
-            weights: Buffer::default(),
-            strip: Buffer::default(),
-            moments: Buffer::default(),
-            fields: Buffer::default(),
-            sums: Buffer::default(),
-        }
-    }
-}
-
-impl<E: Element> Work<E> {
-    /// Makes room for `lanes` lanes; allocates only when it grows.
-    pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
-        let (moments, fields) = tables.between();
-        self.spikes.fit((tables.width + tables.axes) * lanes);
-        self.weights.fit(TILE * lanes);
-        self.strip.fit(GROUP * TILE);
-        self.moments.fit(moments * lanes);
-        self.fields.fit(fields * lanes);
-        self.sums.fit(slots * lanes);
-    }
-
-    /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
-        let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
-        first + self.moments.bytes() + self.fields.bytes() + self.sums.bytes()
-    }
-}
 
 /// Direct sums `[interior bin][lane]`.
 #[inline(always)]
@@ -107,25 +16,23 @@ unsafe fn direct_sums<R: Real, const V: usize>(
     work: &mut Work<R::Element>,
 ) {
     let total = tables.spikes();
-    let mut at = 0;
-    while at < total {
+    for (tile, at) in (0..total).step_by(TILE).enumerate() {
         let count = TILE.min(total - at);
-        // SAFETY: rows of the factors hold all spikes; the buffers were fitted.
+        // SAFETY: a tile of the factors holds TILE values for every bin; the buffers were fitted.
         unsafe {
             weigh::<R, V>(tables, at, count, work.spikes.as_ptr(), work.weights.as_mut_ptr());
-            let mut rows = [(direct.factors[0].as_ptr().add(at), total); 2];
-            if let Some(second) = direct.factors.get(1) {
-                rows[1] = (second.as_ptr().add(at), total);
-            }
+            let row =
+                |axis: usize| direct.factors[axis].as_ptr().wrapping_add(tile * direct.bins[axis] * TILE);
+            let axes = direct.factors.len();
+            let rows = [(row(0), TILE), (row(axes - 1), TILE)];
             project_pairs::<R, V>(
                 (work.weights.as_ptr(), count),
-                &rows[..direct.factors.len()],
+                &rows[..axes],
                 &direct.pairs,
                 work.strip.as_mut_ptr(),
                 (at == 0, work.sums.as_mut_ptr()),
             );
         }
-        at += count;
     }
 }
 
@@ -134,19 +41,20 @@ unsafe fn direct_sums<R: Real, const V: usize>(
 unsafe fn cell_moments<R: Real, const V: usize>(
     tables: &Tables<R::Element>,
     moments: &Moments<R::Element>,
-    (first, total): (usize, usize),
+    cell: &Cell,
     work: &mut Work<R::Element>,
     out: *mut R::Element,
 ) {
+    let (first, total, stride) = (cell.first, cell.count, cell.count.next_multiple_of(PAD));
     let mut at = 0;
     while at < total {
         let count = TILE.min(total - at);
-        // SAFETY: the cell's polynomials hold `q` rows of `total` values from `first * q` on.
+        // SAFETY: the cell's polynomials hold `q` rows of `stride` values from `values` on.
         unsafe {
             weigh::<R, V>(tables, first + at, count, work.spikes.as_ptr(), work.weights.as_mut_ptr());
-            let mut rows = [(moments.polynomials[0].as_ptr().add(first * moments.q + at), total); 2];
+            let mut rows = [(moments.polynomials[0].as_ptr().add(cell.values + at), stride); 2];
             if let Some(second) = moments.polynomials.get(1) {
-                rows[1].0 = second.as_ptr().add(first * moments.q + at);
+                rows[1].0 = second.as_ptr().add(cell.values + at);
             }
             project_pairs::<R, V>(
                 (work.weights.as_ptr(), count),
@@ -243,7 +151,7 @@ unsafe fn moment_sums<R: Real, const V: usize>(
         for (row, (first, last)) in moments.rows.iter().enumerate() {
             for (at, cell) in moments.cells[*first..*last].iter().enumerate() {
                 let out = work.moments.as_mut_ptr().add(at * moments.terms.len() * V * R::N);
-                cell_moments::<R, V>(tables, moments, (cell.first, cell.count), work, out);
+                cell_moments::<R, V>(tables, moments, cell, work, out);
             }
             let to = if moments.across.is_some() { &mut work.fields } else { &mut work.sums };
             contract_row::<R, V>(moments, row, work.moments.as_ptr(), to.as_mut_ptr());

@@ -1,8 +1,10 @@
 //! The prepared electrode: log intensities of any number of decoding spikes.
 
-use super::block::{Asked, Work, registers, run_doubles, run_singles};
+use super::arithmetic::Arithmetic;
+use super::block::Asked;
 use super::moments::{Layout, first_axis, moments};
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
+use super::work::Work;
 use super::{Bandwidths, Choice, EncodingSpikes, Method, PlaceBins, Precision};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::Element;
@@ -132,10 +134,9 @@ impl Intensity {
         scratch: &mut Scratch,
     ) -> Floored {
         match &self.prepared {
-            Prepared::Nothing => {
-                out.fill(T::of(self.floor_ln));
-                Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
-            }
+            // No mark can lift any bin above the floor, as with wide marks and a peer's floor.
+            _ if self.choice.ceiling_ln < self.floor_ln => self.all_floored(out),
+            Prepared::Nothing => self.all_floored(out),
             Prepared::Single(tables) => self.rows(level, tables, marks, out, &mut scratch.single),
             Prepared::Double(tables) => self.rows(level, tables, marks, out, &mut scratch.double),
         }
@@ -162,6 +163,11 @@ impl Intensity {
         }
     }
 
+    fn all_floored<T: Element>(&self, out: &mut [T]) -> Floored {
+        out.fill(T::of(self.floor_ln));
+        Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
+    }
+
     fn rows<E: Arithmetic, T: Element>(
         &self,
         level: CpuLevel,
@@ -171,10 +177,10 @@ impl Intensity {
         work: &mut Work<E>,
     ) -> Floored {
         let (width, bins) = (self.marks.columns(), self.bins());
-        let count = if width == 0 { out.len() / bins.max(1) } else { marks.len() / width };
+        let count = out.len() / bins.max(1);
         let mut floored = Floored::default();
         let mut at = 0;
-        while at < count && bins > 0 {
+        while at < count {
             let (used, lanes) = E::block(level, count - at);
             work.fit(tables, lanes * used, tables.slots());
             let here = (count - at).min(lanes * used);
@@ -268,7 +274,7 @@ fn prepare<E: Element>(
             let layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
             let order = layout.order.clone();
             let made = moments(spikes, bins, bandwidths, (layout, terms_below), range);
-            (order, Scheme::Moments(made))
+            (order, Scheme::Moments(Box::new(made)))
         }
     };
     Tables {
@@ -279,43 +285,5 @@ fn prepare<E: Element>(
         cut: E::of(range.cut),
         lift: range.lift * bins.axes.len() as i32,
         scheme,
-    }
-}
-
-/// A type that blocks are computed in.
-trait Arithmetic: Element {
-    /// Lanes of a register at this level.
-    fn lanes(level: CpuLevel) -> usize;
-    /// Computes a block whose `work` holds the decoding spikes.
-    fn run(level: CpuLevel, tables: &Tables<Self>, asked: Asked, registers: usize, work: &mut Work<Self>);
-
-    /// Registers and lanes of a register for a block of at most `left` spikes.
-    fn block(level: CpuLevel, left: usize) -> (usize, usize) {
-        let lanes = Self::lanes(level);
-        (registers(left, lanes, if level == CpuLevel::Avx512 { 32 } else { 16 }), lanes)
-    }
-}
-
-impl Arithmetic for f32 {
-    fn lanes(level: CpuLevel) -> usize {
-        2 * f64::lanes(level)
-    }
-
-    fn run(level: CpuLevel, tables: &Tables<f32>, asked: Asked, registers: usize, work: &mut Work<f32>) {
-        run_singles(level, tables, asked, registers, work);
-    }
-}
-
-impl Arithmetic for f64 {
-    fn lanes(level: CpuLevel) -> usize {
-        match level {
-            CpuLevel::Baseline => 2,
-            CpuLevel::Avx2 => 4,
-            CpuLevel::Avx512 => 8,
-        }
-    }
-
-    fn run(level: CpuLevel, tables: &Tables<f64>, asked: Asked, registers: usize, work: &mut Work<f64>) {
-        run_doubles(level, tables, asked, registers, work);
     }
 }

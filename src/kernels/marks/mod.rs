@@ -15,6 +15,7 @@
 //!
 //! Lanes never meet: a spike's row has the same bits whatever else is in the block.
 
+mod arithmetic;
 mod block;
 mod choice;
 pub mod definition;
@@ -24,6 +25,7 @@ mod moments;
 mod observed;
 mod product;
 mod tables;
+mod work;
 
 pub use choice::{Accuracy, Choice, choose};
 pub use intensity::{Floored, Intensity, Scratch};
@@ -113,5 +115,7 @@ pub enum Precision {
     F64,
 }
 
+#[cfg(test)]
+mod guarantees;
 #[cfg(test)]
 mod tests;

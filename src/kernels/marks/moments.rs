@@ -5,7 +5,7 @@
 //! costs what a track costs, and a stray position does not stretch a table.
 
 use super::expansion::{coefficients, polynomials};
-use super::product::GROUP;
+use super::product::{GROUP, PAD};
 use super::tables::Range;
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
@@ -17,6 +17,8 @@ pub(super) struct Cell {
     pub(super) first: usize,
     /// Spikes.
     pub(super) count: usize,
+    /// Start of its polynomials.
+    pub(super) values: usize,
     /// Index among the occupied columns.
     pub(super) column: usize,
 }
@@ -117,7 +119,7 @@ impl Layout {
             if row == rows.len() {
                 rows.push((cells.len(), cells.len()));
             }
-            cells.push(Cell { first, count: chunk.len(), column });
+            cells.push(Cell { first, count: chunk.len(), values: 0, column });
             rows[row].1 = cells.len();
         }
         Layout { first_axis, order, cells, rows, centers, half }
@@ -173,24 +175,25 @@ fn axis<E: Element>(
     Axis { factors, starts, bands }
 }
 
-/// `T_a` of every spike along one axis, `[cell][degree][spike]`.
+/// `T_a` of every spike along one axis, `[cell][degree][spike]`, rows padded with zeros.
 fn spike_polynomials<E: Element>(
     layout: &Layout,
     axis: usize,
     (spikes, q): (&EncodingSpikes<'_>, usize),
 ) -> Vec<E> {
-    let mut table = vec![E::default(); spikes.len() * q];
+    let end = layout.cells.last().map_or(0, |cell| cell.values + q * cell.count.next_multiple_of(PAD));
+    let mut table = vec![E::default(); end];
     let mut row = vec![0.0; q];
     let source = if axis == 0 { layout.first_axis } else { 1 - layout.first_axis };
     for (r, (first, last)) in layout.rows.iter().enumerate() {
         for cell in &layout.cells[*first..*last] {
             let line = if axis == 0 { cell.column } else { r };
-            for i in 0..cell.count {
-                let spike = layout.order[cell.first + i];
+            let stride = cell.count.next_multiple_of(PAD);
+            for (i, spike) in layout.order[cell.first..cell.first + cell.count].iter().enumerate() {
                 let x = spikes.positions[spike * spikes.axes + source];
                 polynomials((x - layout.centers[axis][line]) / layout.half[axis], &mut row);
                 for (a, value) in row.iter().enumerate() {
-                    table[cell.first * q + a * cell.count + i] = E::of(*value);
+                    table[cell.values + a * stride + i] = E::of(*value);
                 }
             }
         }
@@ -203,9 +206,14 @@ pub(super) fn moments<E: Element>(
     spikes: &EncodingSpikes<'_>,
     bins: &PlaceBins<'_>,
     bandwidths: &Bandwidths<'_>,
-    (layout, q): (Layout, usize),
+    (mut layout, q): (Layout, usize),
     range: Range,
 ) -> Moments<E> {
+    let mut values = 0;
+    for cell in &mut layout.cells {
+        cell.values = values;
+        values += q * cell.count.next_multiple_of(PAD);
+    }
     let two = spikes.axes == 2;
     let sources = if two { vec![layout.first_axis, 1 - layout.first_axis] } else { vec![0] };
     let one = |at: usize| {

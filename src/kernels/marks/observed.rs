@@ -60,7 +60,7 @@ pub fn observed_error(
     };
     let double = Choice { precision: Precision::F64, ..*choice };
     let exact = rows(Choice { method: Method::Direct, cut: 0.0, ..double });
-    let apart = rows(double).into_iter().zip(exact).map(|(a, b)| (a - b).abs());
+    let apart = rows(double).into_iter().zip(exact).map(|(a, b): (f64, f64)| (a - b).abs());
     apart.fold(0.0, f64::max)
 }
 

@@ -6,11 +6,13 @@
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
 use super::tables::Tables;
-use crate::kernels::simd::{Element, Real};
+use crate::kernels::simd::Real;
 
 /// Encoding spikes whose weights are kept at a time: sums within a tile are rounded apart from
 /// the sum over tiles, which keeps single precision near the rounding of one operation.
-pub(super) const TILE: usize = 128;
+pub(super) const TILE: usize = 64;
+/// Rows of values by spike are padded to this many, the lanes of the widest register.
+pub(super) const PAD: usize = 16;
 /// Broadcast values per pass: 6 x 4 registers of 32 or 6 x 2 of 16.
 pub(super) const GROUP: usize = 6;
 
@@ -132,29 +134,20 @@ unsafe fn streams<R: Real, const K: usize>(
     count: usize,
     strip: *mut R::Element,
 ) -> [*const R::Element; K] {
-    // SAFETY: rows hold `count` values, of which whole registers are read only inside; the strip
-    // has K rows of TILE.
+    // SAFETY: rows are padded to whole registers (`PAD`); the strip has K rows of TILE.
     unsafe {
-        let mut rows = [strip.cast_const(); K];
-        for (k, (row, pair)) in rows.iter_mut().zip(pairs).enumerate() {
-            let (first, stride) = tables[0];
-            let first = first.add(pair[0] as usize * stride);
-            let Some((second, stride)) = tables.get(1) else {
-                *row = first;
-                continue;
-            };
-            let second = second.add(pair[1] as usize * stride);
-            let to = strip.add(k * TILE);
-            let whole = count / R::N * R::N;
-            for i in (0..whole).step_by(R::N) {
-                R::load(first.add(i)).mul(R::load(second.add(i))).store(to.add(i));
+        let (table, stride) = tables[0];
+        let first: [_; K] = std::array::from_fn(|k| table.wrapping_add(pairs[k][0] as usize * stride));
+        let Some((table, stride)) = tables.get(1) else { return first };
+        let second: [_; K] = std::array::from_fn(|k| table.wrapping_add(pairs[k][1] as usize * stride));
+        // One loop for all rows: each end of a loop costs a wrong guess of its length.
+        for i in (0..count).step_by(R::N) {
+            for k in 0..K {
+                let product = R::load(first[k].add(i)).mul(R::load(second[k].add(i)));
+                product.store(strip.add(k * TILE + i));
             }
-            for i in whole..count {
-                *to.add(i) = R::Element::of((*first.add(i)).wide() * (*second.add(i)).wide());
-            }
-            *row = to;
         }
-        rows
+        std::array::from_fn(|k| strip.wrapping_add(k * TILE).cast_const())
     }
 }
 

@@ -6,6 +6,7 @@
 //! pairs left out can together add at most the stated share of it.
 
 use super::moments::Moments;
+use super::product::TILE;
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
 
@@ -15,14 +16,16 @@ pub(super) enum Scheme<E> {
     /// Exact factors at the bins.
     Direct(Direct<E>),
     /// Expansions about position cells.
-    Moments(Moments<E>),
+    Moments(Box<Moments<E>>),
 }
 
 /// Exact position factors per axis.
 #[derive(Debug)]
 pub(super) struct Direct<E> {
-    /// `[bin of the axis][spike]` for each axis.
+    /// `[tile of spikes][bin of the axis][spike]` for each axis, tiles padded with zeros.
     pub(super) factors: Vec<Vec<E>>,
+    /// Bins of each axis.
+    pub(super) bins: Vec<usize>,
     /// Bin along each axis of every interior bin.
     pub(super) pairs: Vec<[u32; 2]>,
 }
@@ -152,16 +155,21 @@ pub(super) fn direct<E: Element>(
     bandwidths: &Bandwidths<'_>,
     range: Range,
 ) -> Direct<E> {
-    let count = spikes.len();
+    let tiles = spikes.len().div_ceil(TILE);
     let mut factors = Vec::with_capacity(bins.axes.len());
     for (axis, (centers, std)) in bins.axes.iter().zip(bandwidths.position).enumerate() {
-        let mut table = Vec::with_capacity(centers.len() * count);
-        for center in centers.iter() {
-            let at = |i: usize| (center - spikes.positions[i * spikes.axes + axis]) / std;
-            table.extend((0..count).map(|i| range.store::<E>((-0.5 * at(i).powi(2)).exp())));
+        let mut table = Vec::with_capacity(tiles * centers.len() * TILE);
+        for first in (0..spikes.len()).step_by(TILE) {
+            let last = (first + TILE).min(spikes.len());
+            for center in centers.iter() {
+                let at = |i: usize| (center - spikes.positions[i * spikes.axes + axis]) / std;
+                table.extend((first..last).map(|i| range.store::<E>((-0.5 * at(i).powi(2)).exp())));
+                table.resize(table.len().next_multiple_of(TILE), E::default());
+            }
         }
         factors.push(table);
     }
     let pair = |flat: &usize| bins.along_axes(*flat).map(|k| k as u32);
-    Direct { factors, pairs: bins.interior.iter().map(pair).collect() }
+    let axis_bins = bins.axes.iter().map(|centers| centers.len()).collect();
+    Direct { factors, bins: axis_bins, pairs: bins.interior.iter().map(pair).collect() }
 }

@@ -1,0 +1,97 @@
+//! Working memory of a block of decoding spikes.
+
+use super::product::{GROUP, TILE};
+use super::tables::Tables;
+use crate::kernels::simd::Element;
+
+/// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.
+#[derive(Debug)]
+pub(super) struct Buffer<E> {
+    storage: Vec<E>,
+    start: usize,
+}
+
+impl<E> Default for Buffer<E> {
+    fn default() -> Self {
+        Buffer { storage: Vec::new(), start: 0 }
+    }
+}
+
+impl<E: Element> Buffer<E> {
+    /// Makes room for `len` values; allocates only to grow.
+    fn fit(&mut self, len: usize) {
+        let line = 64 / size_of::<E>();
+        if self.storage.len() < len + line {
+            self.storage.resize(len + line, E::default());
+            self.start = self.storage.as_ptr().align_offset(64).min(line);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.storage.len() * size_of::<E>()
+    }
+}
+
+impl<E> std::ops::Deref for Buffer<E> {
+    type Target = [E];
+    #[inline(always)]
+    fn deref(&self) -> &[E] {
+        &self.storage[self.start..]
+    }
+}
+
+impl<E> std::ops::DerefMut for Buffer<E> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [E] {
+        &mut self.storage[self.start..]
+    }
+}
+
+/// Working memory of a block.
+#[derive(Debug)]
+pub(super) struct Work<E> {
+    /// Decoding marks `[feature][lane]`, then positions `[axis][lane]`.
+    pub(super) spikes: Buffer<E>,
+    /// `[spike of the tile][lane]`.
+    pub(super) weights: Buffer<E>,
+    /// `[value of the group][spike of the tile]`.
+    pub(super) strip: Buffer<E>,
+    /// Moments of a row of cells `[cell][term][lane]`.
+    pub(super) moments: Buffer<E>,
+    /// `[bin along][row][degree across][lane]`.
+    pub(super) fields: Buffer<E>,
+    /// Sums `[slot][lane]`.
+    pub(super) sums: Buffer<E>,
+}
+
+impl<E> Default for Work<E> {
+    fn default() -> Self {
+        Work {
+            spikes: Buffer::default(),
+            weights: Buffer::default(),
+            strip: Buffer::default(),
+            moments: Buffer::default(),
+            fields: Buffer::default(),
+            sums: Buffer::default(),
+        }
+    }
+}
+
+impl<E: Element> Work<E> {
+    /// Makes room for `lanes` lanes; allocates only when it grows.
+    pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
+        let (moments, fields) = tables.between();
+        self.spikes.fit((tables.width + tables.axes) * lanes);
+        self.weights.fit(TILE * lanes);
+        self.strip.fit(GROUP * TILE);
+        self.moments.fit(moments * lanes);
+        self.fields.fit(fields * lanes);
+        self.sums.fit(slots * lanes);
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
+        first + self.moments.bytes() + self.fields.bytes() + self.sums.bytes()
+    }
+}
