@@ -16,6 +16,7 @@ pub mod npy;
 pub mod npz;
 pub mod spec;
 
+use crate::array::pages::Lent;
 use crate::array::{ByteOrder, Dtype};
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -188,6 +189,15 @@ pub trait Dataset: Send + Sync {
         scratch.resize(block_bytes(self.info(), block), 0);
         self.read_block(block, scratch)?;
         use_bytes(scratch)
+    }
+
+    /// All elements as they are stored, where they lie in the file one after the other in C order and
+    /// the system can map them. As long as it is held, the file must stay as it is.
+    ///
+    /// # Errors
+    /// The file became shorter.
+    fn lend(&self) -> Result<Option<Lent>> {
+        Ok(None)
     }
 
     /// All elements of a text dataset as bytes.

@@ -7,6 +7,7 @@
 //! the decoding of a block and its conversion are shared out. Buffers are bounded by
 //! [`SERIAL_BYTES`], or one chunk where chunks are larger, and by `WORKER_BYTES` a worker.
 
+use crate::array::pages::Lent;
 use crate::array::{ByteOrder, Dtype, to_f64};
 use crate::error::{Error, Result};
 use crate::io::{Block, Dataset};
@@ -17,6 +18,8 @@ use std::ops::Range;
 const SERIAL_BYTES: u64 = 32 << 20;
 /// Bytes of a worker's block: half of a second-level cache.
 const WORKER_BYTES: usize = 512 << 10;
+/// Bytes of a file that are mapped in one go.
+const LENT_BYTES: usize = 4 << 20;
 /// Unwanted channels between two wanted ones that are read along rather than sought over.
 const JOINED_GAP: usize = 3;
 
@@ -271,6 +274,17 @@ impl Epochs<'_> {
     fn bytes(&self, block: &Block) -> usize {
         block.count.iter().product::<u64>() as usize * self.dtype.size()
     }
+}
+
+/// Brings mapped values into memory, part by part on all workers; false where that fails or one
+/// of them is not finite.
+pub(super) fn brought_and_finite(lent: &Lent) -> bool {
+    let length = LENT_BYTES / size_of::<f64>();
+    lent.values().par_chunks(length).enumerate().all(|(part, values)| {
+        let first = part * LENT_BYTES;
+        lent.bring(first..first + size_of_val(values))
+            && values.iter().fold(true, |all, value| all & value.is_finite())
+    })
 }
 
 /// Rows of a request, counted epoch by epoch.
