@@ -8,6 +8,7 @@
 pub mod atomic;
 mod block;
 mod choose;
+pub(crate) mod direct;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
@@ -240,6 +241,15 @@ pub trait Writer: Send {
     /// Appends elements (little-endian, C order). Whole rows of the first axis are not needed,
     /// but writers are fastest with them.
     fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()>;
+    /// Tells that everything but the bytes of `id`, of which none came yet, is in the file now: only
+    /// [`Writer::append`] to `id` and [`Writer::finish`] may follow. A large array then goes to
+    /// the disk by the shortest way.
+    ///
+    /// # Errors
+    /// The file cannot be written, or another dataset is not complete.
+    fn only(&mut self, _id: DatasetId) -> Result<()> {
+        Ok(())
+    }
     /// Makes a text dataset (scalar when `shape` is empty).
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;
     /// Makes a dataset of truth values; `spec.dtype` must be [`Dtype::I8`], the appended bytes 0 or 1.
