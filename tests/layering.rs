@@ -37,7 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
-        "commands/autoreject/{recording,reading,fellows,sources,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
+        "commands/autoreject/{recording,reading,reading/cutting,fellows,sources,placing,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
         &["commands", "io", "array", "error"],
     ),
     // All else in a command's folder is pure.

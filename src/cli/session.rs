@@ -4,7 +4,7 @@
 use super::common::RunFlags;
 use super::{edge, signals};
 use crate::backend::{self, Backend, MemoryLimit, Surroundings, ThreadLimit, memory, threads};
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Failure, Outcome, ending};
 use crate::error::{Error, ExitCode, Result};
 use crate::io::atomic::{self, Beside};
 use crate::report::progress::{Display, Listener};
@@ -41,6 +41,8 @@ pub struct Job<P> {
     pub plan: MakePlan<P>,
     /// What the plan warns about.
     pub warnings: fn(&P) -> &[String],
+    /// Inputs that the plan refuses while others might go on; true where none is left.
+    pub refused: fn(&P) -> (bool, Vec<Failure>),
     /// Runs the plan.
     pub run: fn(&P, &Context) -> Result<Outcome>,
 }
@@ -86,16 +88,16 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     if flags.dry_run {
         listener.finish();
         edge::print(plan.to_string().as_bytes())?;
-        return Ok(ExitCode::Done);
+        let (nothing, refused) = (job.refused)(&plan);
+        tell(&refused);
+        return Ok(ending(nothing, &refused));
     }
     let result = (job.run)(&plan, &context).map_err(|e| unless_stopped(e, &recorder));
     listener.finish();
     let report = report(job, &plan, grant, &recorder, &result)?;
     match result {
         Ok(outcome) => {
-            for failure in &outcome.failures {
-                edge::say_error(&failure.error.to_string());
-            }
+            tell(&outcome.failures);
             let code = outcome.exit_code();
             // Nothing was done, or --resume found it done: an earlier report stays.
             if outcome.outputs.is_empty() {
@@ -113,6 +115,12 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
             deliver_if_asked(&report, &report_to, flags)?;
             Err(error)
         }
+    }
+}
+
+fn tell(failures: &[Failure]) {
+    for failure in failures {
+        edge::say_error(&failure.error.to_string());
     }
 }
 

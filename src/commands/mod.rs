@@ -87,11 +87,16 @@ pub struct Outcome {
 impl Outcome {
     /// Done, done in part, or, where nothing was, the code of the first failure.
     pub fn exit_code(&self) -> ExitCode {
-        match self.failures.first() {
-            None => ExitCode::Done,
-            Some(first) if self.inputs.is_empty() => first.error.exit_code(),
-            Some(_) => ExitCode::Partial,
-        }
+        ending(self.inputs.is_empty(), &self.failures)
+    }
+}
+
+/// Done, done in part, or, where `nothing` was, the code of the first failure.
+pub fn ending(nothing: bool, failures: &[Failure]) -> ExitCode {
+    match failures.first() {
+        None => ExitCode::Done,
+        Some(first) if nothing => first.error.exit_code(),
+        Some(_) => ExitCode::Partial,
     }
 }
 

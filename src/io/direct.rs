@@ -9,6 +9,7 @@
 use crate::array::pages::Pages;
 use crate::error::{Error, Result};
 use rustix::fs::{FallocateFlags, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -58,11 +59,9 @@ impl Direct {
         };
         let plain = open(OFlags::empty()).map_err(failed)?;
         // Blocks laid out at once lie together and need no thought later. Not every file system can.
-        match rustix::fs::fallocate(&plain, FallocateFlags::empty(), start, length) {
-            Err(e @ (rustix::io::Errno::NOSPC | rustix::io::Errno::FBIG | rustix::io::Errno::DQUOT)) => {
-                return Err(failed(e.into()));
-            }
-            _ => {}
+        let laid_out = rustix::fs::fallocate(&plain, FallocateFlags::empty(), start, length);
+        if let Err(e @ (Errno::NOSPC | Errno::FBIG | Errno::DQUOT)) = laid_out {
+            return Err(failed(e.into()));
         }
         let direct = open(OFlags::DIRECT).ok();
         let fallback = plain.try_clone().map_err(failed)?;

@@ -213,6 +213,7 @@ impl AutorejectArgs {
             force: self.to.force,
             plan: Box::new(move |context| autoreject::plan(&options, context)),
             warnings: |plan| &plan.warnings,
+            refused: |plan| (plan.subjects.is_empty(), plan.refusals()),
             run: autoreject::run,
         };
         session::carry_out(&job, &self.run)

@@ -205,6 +205,7 @@ impl ConvolveArgs {
             force: self.to.force,
             plan: Box::new(move |context| convolve::plan(&options, context)),
             warnings: |plan| &plan.warnings,
+            refused: |_| (false, Vec::new()),
             run: convolve::run,
         };
         session::carry_out(&job, &self.run)

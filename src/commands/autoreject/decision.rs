@@ -5,9 +5,9 @@ use super::fit::Fit;
 use super::fitted::{FittedState, RejectLog};
 use super::global::GlobalFit;
 use super::options::Options;
-use super::prepare::Subject;
+use super::prepare::{self, Subject};
 use super::recording::Recording;
-use super::repairs::Repairs;
+use super::repairs::{Means, REPAIRED, Repairs};
 use super::summary::read_thresholds;
 use super::{reject_log, state};
 use crate::error::Result;
@@ -51,11 +51,33 @@ impl Given {
             let of_group = |g: &channels::Group| read_thresholds(path, recording, &g.picks);
             subject.groups.iter().map(of_group).collect()
         };
-        Ok(Given {
+        let log = |path: &PathBuf| {
+            let log = reject_log::read(path, recording)?;
+            reject_log::check_picks(&log, path, &subject.groups).map(|()| log)
+        };
+        let given = Given {
             thresholds: options.thresholds.as_ref().map(thresholds).transpose()?,
             state: options.apply.as_ref().map(|path| state::read(path, recording)).transpose()?,
-            log: options.reject_log.as_ref().map(|path| reject_log::read(path, recording)).transpose()?,
-        })
+            log: options.reject_log.as_ref().map(log).transpose()?,
+        };
+        for (group, means) in subject.groups.iter().zip(&subject.means) {
+            if matches!(means, Means::Unchanged) && given.repairs(group) {
+                prepare::means(options, recording, group, false)?;
+            }
+        }
+        Ok(given)
+    }
+
+    /// True where the state or the log may repair channels of `group`.
+    fn repairs(&self, group: &channels::Group) -> bool {
+        let by_state = |state: &FittedState| {
+            state.groups.iter().any(|fitted| fitted.kind == group.kind && fitted.n_interpolate > 0)
+        };
+        let by_log = |log: &RejectLog| {
+            let mut rows = log.labels.chunks_exact(log.ch_names.len().max(1));
+            rows.any(|row| group.picks.iter().any(|&pick| row[pick] == f64::from(REPAIRED)))
+        };
+        self.state.as_ref().is_some_and(by_state) || self.log.as_ref().is_some_and(by_log)
     }
 }
 

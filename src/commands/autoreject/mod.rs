@@ -27,6 +27,7 @@ pub mod passes_measure;
 pub mod passes_ransac;
 pub mod passes_sweep;
 pub mod picks;
+mod placing;
 pub mod plan;
 pub mod prepare;
 pub mod ransac;

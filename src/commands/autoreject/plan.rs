@@ -3,6 +3,8 @@
 use super::channels::ChannelKind;
 use super::options::{Method, ThresholdSearch};
 use super::prepare::Prepared;
+use crate::commands::Failure;
+use crate::error::Error;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
@@ -89,6 +91,17 @@ pub struct Plan {
     /// What the run needs besides.
     #[serde(skip)]
     pub prepared: Prepared,
+}
+
+impl Plan {
+    /// The inputs that are refused, as failures of the run.
+    pub fn refusals(&self) -> Vec<Failure> {
+        let failure = |(path, error): &(PathBuf, Error)| Failure {
+            input: path.display().to_string(),
+            error: Error::Refused(error.to_string(), error.exit_code()),
+        };
+        self.prepared.refused.iter().map(failure).collect()
+    }
 }
 
 impl fmt::Display for Plan {

@@ -9,7 +9,7 @@ use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
 use super::plan::{GroupPlan, Plan, Refusal, SubjectPlan};
-use super::recording::Recording;
+use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
 use super::votes;
 use crate::commands::Context;
@@ -112,16 +112,27 @@ fn subject(
     let picks = picks(options, &recording);
     let groups = channels::groups(recording.list(), &picks);
     if groups.is_empty() {
-        let found = "no channel to fit";
-        return Err(Error::data(recording.place(), found, "EEG or other data channels", "see --picks"));
+        return Err(no_data_channel(recording.place()));
     }
     let total: usize = groups.iter().map(|g| g.picks.len()).sum();
     let grids = Grids::new(options, total).map_err(channels::within(recording.place()))?;
     check_epochs(options, &recording, grids.cv)?;
     let means = match options.method {
         Method::Global => Vec::new(),
-        _ => groups.iter().map(|g| means(options, &recording, g, &grids)).collect::<Result<_>>()?,
+        _ => {
+            let plain = !options.augment && grids.never_repairs();
+            let given = options.apply.is_some() || options.reject_log.is_some();
+            let of = |group| match means(options, &recording, group, plain) {
+                // A state or log may ask for no repair; where it does, it is refused when read.
+                Err(_) if given => Ok(Means::Unchanged),
+                found => found,
+            };
+            groups.iter().map(of).collect::<Result<_>>()?
+        }
     };
+    if options.method == Method::Local && !grids.never_repairs() {
+        warnings.extend(groups.iter().filter_map(|group| never_repaired(recording.place(), group)));
+    }
     let fixed =
         OVERHEAD + groups.iter().map(|g| scratch(options, shape, g, &grids, context)).max().unwrap_or(0);
     let values = [shape[0], total, shape[2]];
@@ -194,27 +205,27 @@ fn check_epochs(options: &Options, recording: &Recording, cv: usize) -> Result<(
     let n = recording.epochs();
     let fits = options.method != Method::Ransac && options.apply.is_none() && options.reject_log.is_none();
     if fits && n < cv {
-        let advice = format!("give --cv {} or fewer", n.max(2));
-        return Err(Error::data(
-            recording.place(),
-            format!("{n} epochs"),
-            format!("at least {cv}, one per fold"),
-            advice,
-        ));
+        let (found, advice) = match n {
+            1 => ("1 epoch".into(), "give more epochs".into()),
+            _ => (format!("{n} epochs"), format!("give --cv {n} or fewer")),
+        };
+        let expected = format!("at least {cv}, one per fold");
+        return Err(Error::data(recording.place(), found, expected, advice));
     }
     Ok(())
 }
 
-fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids) -> Result<Means> {
+/// How a group is repaired; `plain` where nothing is ever predicted.
+///
+/// # Errors
+/// It cannot be: EEG without positions, MEG, or a type that the method has no use for.
+pub(super) fn means(options: &Options, recording: &Recording, group: &Group, plain: bool) -> Result<Means> {
     let place = recording.place();
     match group.kind {
-        ChannelKind::Eeg if !options.augment && grids.never_repairs() => Ok(Means::Unchanged),
+        ChannelKind::Eeg | ChannelKind::Mag | ChannelKind::Grad if plain => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
             let positions = channels::positions(place, recording.list(), &group.picks)?;
             Ok(Means::Spline(Spline::new(&positions).map_err(channels::within(place))?))
-        }
-        ChannelKind::Mag | ChannelKind::Grad if !options.augment && grids.never_repairs() => {
-            Ok(Means::Unchanged)
         }
         ChannelKind::Mag | ChannelKind::Grad => Err(Error::data(
             place,
@@ -230,6 +241,19 @@ fn means(options: &Options, recording: &Recording, group: &Group, grids: &Grids)
         )),
         _ => Ok(Means::Unchanged),
     }
+}
+
+/// The warning due where a type can be labelled as repaired although nothing repairs it.
+fn never_repaired(place: &str, group: &Group) -> Option<String> {
+    let silent = !matches!(group.kind, ChannelKind::Eeg | ChannelKind::Mag | ChannelKind::Grad);
+    silent.then(|| {
+        format!(
+            "{place}: {} {} channels are picked; no repair is known for this type, label 2 leaves their \
+             samples as they are",
+            group.picks.len(),
+            group.kind.name()
+        )
+    })
 }
 
 fn group_plan(options: &Options, epochs: usize, group: &Group) -> GroupPlan {

@@ -93,7 +93,7 @@ impl Recording {
         &self.channels
     }
 
-    /// The channels that are fitted, ascending.
+    /// The channels that are fitted, ascending; none where only eye movements could be.
     pub fn picks(&self) -> &[usize] {
         &self.picks
     }
@@ -197,7 +197,7 @@ impl Recording {
             return Ok(None);
         }
         // What is not finite is found again, and named, by reading.
-        Ok(self.dataset.lend()?.filter(|lent| reading::brought_and_finite(lent)))
+        Ok(self.dataset.lend()?.filter(reading::brought_and_finite))
     }
 
     /// The warning due where EEG of this median peak-to-peak (volts, over epochs and channels)
@@ -257,14 +257,18 @@ fn rate(
     }
 }
 
+/// Nothing in the recording at `place` can be picked.
+pub(super) fn no_data_channel(place: &str) -> Error {
+    let expected = "at least one of mag, grad, eeg, hbo, hbr, ecog or seeg";
+    Error::data(place, "no good data channel", expected, "check --channels and --bads")
+}
+
 fn picked(place: &str, sources: &ChannelSources, channels: &[Channel]) -> Result<Vec<usize>> {
     if sources.picks.is_empty() {
         let picks = picks::default_picks(channels);
-        if picks.is_empty() {
-            let expected = "at least one of mag, grad, eeg, hbo, hbr, ecog or seeg";
-            return Err(Error::data(place, "no good data channel", expected, "check --channels and --bads"));
-        }
-        return Ok(picks);
+        // Eye movements alone have a global threshold; the other methods refuse them.
+        let eyes = channels.iter().any(|channel| channel.kind == ChannelKind::Eog && !channel.bad);
+        return if picks.is_empty() && !eyes { Err(no_data_channel(place)) } else { Ok(picks) };
     }
     let picks = picks::named_picks(&sources.picks, channels)?;
     if let Some(other) = picks.iter().map(|&pick| &channels[pick]).find(|c| c.kind == ChannelKind::Other) {

@@ -3,8 +3,10 @@
 //! `labels` is `[epoch][channel]` over all channels of the recording: 0 good, 1 bad, 2 repaired,
 //! NaN not picked (spec autoreject 12).
 
+use super::channels::Group;
 use super::fitted::RejectLog;
 use super::recording::Recording;
+use super::repairs::REPAIRED;
 use crate::array::{Dtype, Real, to_f64};
 use crate::error::{Error, Result};
 use crate::io::npz::NpzWriter;
@@ -79,6 +81,45 @@ pub fn read(path: &Path, recording: &Recording) -> Result<RejectLog> {
     }
     Ok(RejectLog { ch_names, bad_epochs: marks.iter().map(|&mark| mark == 1.0).collect(), labels })
 }
+
+/// Demands that what `log`, read from `path`, would have repaired is picked, and that repairs
+/// take no channel for a source of which the log says nothing. The peer demands labels on the
+/// picks and on nothing else; marks without consequence are let pass here.
+///
+/// # Errors
+/// Names the epoch and channel of a repair that would not be made, or the channel without labels.
+pub fn check_picks(log: &RejectLog, path: &Path, groups: &[Group]) -> Result<()> {
+    let channels = log.ch_names.len();
+    let place = |what: String| format!("{}:labels, {what}", path.display());
+    let repaired = |at: usize| log.labels[at] == f64::from(REPAIRED);
+    let picked = |pick: usize| groups.iter().any(|group| group.picks.contains(&pick));
+    if let Some(at) = (0..log.labels.len()).find(|&at| repaired(at) && !picked(at % channels)) {
+        let (epoch, name) = (at / channels, &log.ch_names[at % channels]);
+        return Err(Error::data(
+            place(format!("epoch {epoch}, channel {name}")),
+            "label 2 (repaired) on a channel that is not picked",
+            "0, 1 or NaN there",
+            format!("pick it by name with --picks, or set its label to 1; {UNPICKED}"),
+        ));
+    }
+    for group in groups {
+        let column = |pick: usize| (pick..log.labels.len()).step_by(channels.max(1));
+        let repairs = group.picks.iter().any(|&pick| column(pick).any(repaired));
+        let unknown = |&&pick: &&usize| column(pick).all(|at| log.labels[at].is_nan());
+        if let Some(&pick) = group.picks.iter().find(unknown).filter(|_| repairs) {
+            return Err(Error::data(
+                place(format!("channel {}", log.ch_names[pick])),
+                "NaN (not picked) in every epoch",
+                "0, 1 or 2: the channel is picked, and others would be repaired from it",
+                "give the --picks and --bads of the run that made the log",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Why a channel may not be picked.
+const UNPICKED: &str = "by default channels marked bad and types that are not data are left out";
 
 struct File<'a> {
     container: Box<dyn Container>,

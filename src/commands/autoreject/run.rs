@@ -35,11 +35,8 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     };
     let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
     context.recorder.expect(plan.subjects.iter().map(|subject| walks(options, subject)).sum());
-    let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures: vec![] };
-    for (path, error) in &plan.prepared.refused {
-        let input = path.display().to_string();
-        outcome.failures.push(Failure { input, error: Error::Refused(error.to_string(), error.exit_code()) });
-    }
+    let failures = plan.refusals();
+    let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures };
     for (subject, subject_plan) in subjects() {
         let one = |given: &Given| {
             pool.install(|| one(&Work { subject, plan: subject_plan, options, given, context }))
