@@ -5,7 +5,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nissl::backend::CpuLevel;
-use nissl::kernels::epochs::{COLUMNS, Predictor, Tile, medians, padded, reciprocals, sweep};
+use nissl::kernels::epochs::{
+    COLUMNS, Keys, Predictor, Tile, copy_rows, gather, medians, padded, peak_to_peak, reciprocals, sweep,
+};
 use nissl::kernels::simd::peak::multiply_add_burst;
 use std::hint::black_box;
 
@@ -40,6 +42,57 @@ fn bench_medians(criterion: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+/// Ten fifths of the rows of a tile, keys included.
+fn bench_keys(criterion: &mut Criterion) {
+    for (rows, samples) in [(600, 32), (12_000, 8)] {
+        let values = amplitudes(rows * samples);
+        let tile = Tile { values: &values, stride: samples, rows, samples };
+        let part = |fold: usize| (0..rows as u32).filter(move |row| (row + row / 5) as usize % 5 == fold % 5);
+        let orders: Vec<Vec<u32>> = (0..10).map(|fold| part(fold).collect()).collect();
+        let mut group = criterion.benchmark_group(format!("keys/{rows}"));
+        group.throughput(Throughput::Elements((2 * rows * samples) as u64)).sample_size(20);
+        for level in CpuLevel::available() {
+            let (mut keys, mut out) = (Keys::default(), vec![0.0; samples]);
+            group.bench_function(BenchmarkId::from_parameter(level.name()), |b| {
+                b.iter(|| {
+                    keys.read(level, black_box(tile));
+                    orders.iter().for_each(|order| keys.medians(level, tile, order, &mut out));
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Moving rows and looking through them: bytes per second.
+fn bench_rows(criterion: &mut Criterion) {
+    let (rows, samples, apart) = (600, 32, 1064);
+    let values = amplitudes(rows * apart);
+    let starts: Vec<usize> = (0..rows).map(|row| row * 7 % rows * apart).collect();
+    let mut out = vec![0.0; rows * samples];
+    let mut group = criterion.benchmark_group("rows");
+    group.throughput(Throughput::Bytes((rows * samples * 8) as u64)).sample_size(20);
+    for level in CpuLevel::available() {
+        let name = level.name();
+        group.bench_function(BenchmarkId::new("copy", name), |b| {
+            b.iter(|| copy_rows(level, (black_box(&values), apart), (&mut out, samples), rows, samples));
+        });
+        group.bench_function(BenchmarkId::new("gather", name), |b| {
+            b.iter(|| gather(level, black_box(&values), &starts, samples, &mut out));
+        });
+    }
+    group.finish();
+    let values = amplitudes(1000);
+    let mut group = criterion.benchmark_group("peak_to_peak/1000");
+    group.throughput(Throughput::Bytes(8000)).sample_size(20);
+    for level in CpuLevel::available() {
+        group.bench_function(BenchmarkId::from_parameter(level.name()), |b| {
+            b.iter(|| peak_to_peak(level, black_box(&values)));
+        });
+    }
+    group.finish();
 }
 
 fn bench_sweep(criterion: &mut Criterion) {
@@ -85,5 +138,5 @@ fn bench_product(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench_medians, bench_sweep, bench_product);
+criterion_group!(benches, bench_medians, bench_keys, bench_sweep, bench_product, bench_rows);
 criterion_main!(benches);

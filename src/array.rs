@@ -3,6 +3,8 @@
 //! Files say at run time what they hold; [`Dtype`] is the one list of what we know, and
 //! [`to_f32`] / [`to_f64`] are the one dispatch from stored bytes to the two working types.
 
+pub mod pages;
+
 use half::f16;
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};

@@ -53,7 +53,7 @@ fn losses(set: &Set, seed: u32, level: CpuLevel, room: usize) -> Vec<f64> {
     let (predictor, ptp) = amplitudes(set, level, room);
     let recorder = Recorder::new();
     let folds = folds_of(set, seed, true);
-    let mut sweep = Sweep::new((level, &recorder), Some(&predictor), set.epochs.shape, &ptp, &folds);
+    let mut sweep = Sweep::new((level, &recorder), Some(&predictor), set.epochs.shape, &ptp, &folds).unwrap();
     Epochs::new(&set.epochs, room).unwrap().by_times(|slab| sweep.add(slab)).unwrap();
     let mut all = vec![0.0; 2 * n * c];
     for channel in 0..c {
@@ -225,7 +225,7 @@ fn the_global_loss_curve() {
                 .chunks_exact(c)
                 .map(|row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max))
                 .collect();
-            let mut sweep = Sweep::new((level, &recorder), None, set.epochs.shape, &maxima, &folds);
+            let mut sweep = Sweep::new((level, &recorder), None, set.epochs.shape, &maxima, &folds).unwrap();
             Epochs::new(&set.epochs, usize::MAX).unwrap().by_times(|slab| sweep.add(slab)).unwrap();
             let (candidates, got) = sweep.candidates_of_all(&maxima);
             assert_eq!(candidates, set.array("global", "candidates").values, "{name}");

@@ -63,6 +63,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("report/**", &["report", "backend", "array", "units", "error"]),
     ("backend/**", &["backend", "units", "error"]),
     ("array.rs", &["array", "error"]),
+    ("array/**", &["array", "error"]),
     ("units.rs", &["units", "error"]),
     // Messages print sizes as flags take them.
     ("error.rs", &["error", "units"]),

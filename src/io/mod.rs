@@ -8,6 +8,7 @@
 pub mod atomic;
 mod block;
 mod choose;
+pub(crate) mod direct;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 pub mod memory;
@@ -17,6 +18,7 @@ pub mod npz;
 pub mod scratch;
 pub mod spec;
 
+use crate::array::pages::Lent;
 use crate::array::{ByteOrder, Dtype};
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -191,6 +193,15 @@ pub trait Dataset: Send + Sync {
         use_bytes(scratch)
     }
 
+    /// All elements as they are stored, where they lie in the file one after the other in C order and
+    /// the system can map them. As long as it is held, the file must stay as it is.
+    ///
+    /// # Errors
+    /// The file became shorter.
+    fn lend(&self) -> Result<Option<Lent>> {
+        Ok(None)
+    }
+
     /// All elements of a text dataset as bytes.
     fn read_text(&self) -> Result<Vec<Vec<u8>>>;
 
@@ -249,6 +260,15 @@ pub trait Writer: Send {
     /// The path is taken, or the format has no such thing.
     fn create_dimension(&mut self, path: &str, _length: u64) -> Result<()> {
         Err(Error::Failed(format!("{path}: dimensions have no place in this format")))
+    }
+    /// Tells that everything but the bytes of `id`, of which none came yet, is in the file now: only
+    /// [`Writer::append`] to `id` and [`Writer::finish`] may follow. A large array then goes to
+    /// the disk by the shortest way.
+    ///
+    /// # Errors
+    /// The file cannot be written, or another dataset is not complete.
+    fn only(&mut self, _id: DatasetId) -> Result<()> {
+        Ok(())
     }
     /// Makes a text dataset (scalar when `shape` is empty).
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;

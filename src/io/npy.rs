@@ -13,6 +13,7 @@ mod writer;
 
 use super::block::{self, ReadAt, Runs};
 use super::{Attribute, Block, Container, Dataset, DatasetInfo, Entry, Format, StoredType};
+use crate::array::pages::Lent;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -190,23 +191,34 @@ impl FileRange {
         length: usize,
         use_bytes: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<Option<()>> {
-        let at = self.base + offset;
-        let there = self.file.metadata().map_err(Error::io(&self.path, "read"))?.len();
-        if there < at + length as u64 {
-            return Err(shrunk(&self.path));
-        }
-        let mut options = memmap2::MmapOptions::new();
-        options.offset(at).len(length).populate();
-        // SAFETY: the map is private to this call and read-only, and the file was long enough a
-        // moment ago. Another process that truncates the file during the call would end this one
-        // with SIGBUS, and one that writes into it may show in the bytes: as for every reader that
-        // maps, inputs must stay as they are while they are read (so says the manual).
-        let map = unsafe { options.map(&self.file) };
-        match map {
-            Ok(map) => use_bytes(&map).map(Some),
-            Err(_) => Ok(None),
+        match map_run(&self.file, &self.path, self.base + offset, (length, true))? {
+            Some(map) => use_bytes(&map).map(Some),
+            None => Ok(None),
         }
     }
+}
+
+/// Maps `length` bytes from `at` on, at once where `populate`; `None` where the file system cannot.
+pub(crate) fn map_run(
+    file: &File,
+    path: &Path,
+    at: u64,
+    (length, populate): (usize, bool),
+) -> Result<Option<memmap2::Mmap>> {
+    let there = file.metadata().map_err(Error::io(path, "read"))?.len();
+    if there < at.saturating_add(length as u64) {
+        return Err(shrunk(path));
+    }
+    let mut options = memmap2::MmapOptions::new();
+    options.offset(at).len(length);
+    if populate {
+        options.populate();
+    }
+    // SAFETY: the map is read-only, and the file was long enough a moment ago. Another process
+    // that truncates the file while the map is held would end this one with SIGBUS, and one that
+    // writes into it may show in the bytes: as for every reader that maps, inputs must stay as
+    // they are while they are read (so says the manual).
+    Ok(unsafe { options.map(file) }.ok())
 }
 
 /// Lends a block from a map where it is one run of a stored, uncompressed array.
@@ -287,6 +299,15 @@ impl Dataset for NpyArray {
         scratch.resize(block.count.iter().product::<u64>() as usize * self.element, 0);
         self.read_block(block, scratch)?;
         use_bytes(scratch)
+    }
+
+    fn lend(&self) -> Result<Option<Lent>> {
+        let bytes = block::byte_length(&self.info.shape, self.element).unwrap_or(0);
+        if bytes == 0 || (self.info.fortran && self.info.shape.len() > 1) {
+            return Ok(None);
+        }
+        let run = (usize::try_from(bytes).unwrap_or(usize::MAX), false);
+        Ok(map_run(&self.source.file, &self.source.path, self.source.base, run)?.map(Lent::new))
     }
 
     fn read_text(&self) -> Result<Vec<Vec<u8>>> {

@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// Bytes of epochs in one block; two are in flight.
-const BLOCK_BYTES: usize = 16 << 20;
+const BLOCK_BYTES: usize = 8 << 20;
 /// Deflate level of numpy's `savez_compressed`.
 const NPZ_LEVEL: u32 = 6;
 
@@ -48,6 +48,7 @@ pub fn write_cleaned(
     let mut warnings = Vec::new();
     if recording.container().format() == Format::Npy {
         let id = writer.create(&cleaning.spec(compress)?)?;
+        writer.only(id)?;
         cleaning.stream(&mut *writer, id)?;
         writer.finish()?;
         return Ok(warnings);
@@ -65,11 +66,20 @@ pub fn write_cleaned(
         groups: HashSet::new(),
     };
     copying.nodes(&entries)?;
+    // The members of an archive follow each other; elsewhere the bulk comes last, when nothing
+    // stands in its way any more.
+    let in_order = recording.container().format() == Format::Npz;
     let id = copying.writer.create(&cleaning.spec(compress)?)?;
-    cleaning.stream(copying.writer, id)?;
+    if in_order {
+        cleaning.stream(copying.writer, id)?;
+    }
     cleaning.write_selection(copying.writer, &selection)?;
     copying.references(&entries)?;
     copy_attributes(&mut copying, &entries, recording, kept)?;
+    if !in_order {
+        writer.only(id)?;
+        cleaning.stream(&mut *writer, id)?;
+    }
     writer.finish()?;
     Ok(warnings)
 }

@@ -1,5 +1,6 @@
 //! Epochs of some picks, held in memory or read piece by piece (spec autoreject 14, 16).
 
+use crate::array::pages::{Lent, Pages};
 use crate::error::Result;
 use std::ops::Range;
 
@@ -13,6 +14,22 @@ pub trait Source: Sync {
     /// # Errors
     /// The file cannot be read, or holds values that are not finite.
     fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()>;
+
+    /// All of `[epoch][channel][sample]` where the file holds just these numbers, all finite.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn lend(&self) -> Result<Option<Lent>> {
+        Ok(None)
+    }
+}
+
+/// All values of a recording.
+enum Held {
+    /// Read into memory.
+    Own(Pages),
+    /// The file's own, mapped.
+    Lent(Lent),
 }
 
 /// A piece in memory: some epochs, all channels, some samples.
@@ -53,7 +70,7 @@ pub struct Epochs<'a> {
     source: &'a dyn Source,
     shape: [usize; 3],
     /// All values, where they fit.
-    held: Option<Vec<f64>>,
+    held: Option<Held>,
     /// Values that may be in memory at once.
     room: usize,
 }
@@ -67,9 +84,14 @@ impl<'a> Epochs<'a> {
         let shape = source.shape();
         let mut held = None;
         if shape.iter().product::<usize>() <= room {
-            let mut values = vec![0.0; shape.iter().product()];
-            source.read(0..shape[0], 0..shape[2], &mut values)?;
-            held = Some(values);
+            held = Some(match source.lend()? {
+                Some(lent) if lent.values().len() == shape.iter().product::<usize>() => Held::Lent(lent),
+                _ => {
+                    let mut values = Pages::of_values(shape.iter().product())?;
+                    source.read(0..shape[0], 0..shape[2], values.values_mut())?;
+                    Held::Own(values)
+                }
+            });
         }
         Ok(Epochs { source, shape, held, room })
     }
@@ -81,7 +103,10 @@ impl<'a> Epochs<'a> {
 
     /// All values `[epoch][channel][sample]`, where they are in memory.
     pub fn held(&self) -> Option<&[f64]> {
-        self.held.as_deref()
+        self.held.as_ref().map(|held| match held {
+            Held::Own(pages) => pages.values(),
+            Held::Lent(lent) => lent.values(),
+        })
     }
 
     /// Passes over the input that one walk in time takes.
@@ -106,14 +131,14 @@ impl<'a> Epochs<'a> {
     /// The source's, or what `take` refuses.
     pub fn by_epochs(&self, mut take: impl FnMut(Slab) -> Result<()>) -> Result<()> {
         let [n, c, t] = self.shape;
-        if let Some(values) = &self.held {
+        if let Some(values) = self.held() {
             return take(self.slab(values, &(0..n), &(0..t)));
         }
         let step = (self.room / (c * t).max(1)).clamp(1, n.max(1));
-        let mut buffer = vec![0.0; step * c * t];
+        let mut buffer = Pages::of_values(step * c * t)?;
         for start in (0..n).step_by(step) {
             let epochs = start..n.min(start + step);
-            let values = &mut buffer[..epochs.len() * c * t];
+            let values = &mut buffer.values_mut()[..epochs.len() * c * t];
             self.source.read(epochs.clone(), 0..t, values)?;
             take(self.slab(values, &epochs, &(0..t)))?;
         }
@@ -127,14 +152,14 @@ impl<'a> Epochs<'a> {
     /// The source's, or what `take` refuses.
     pub fn by_times(&self, mut take: impl FnMut(Slab) -> Result<()>) -> Result<()> {
         let [n, c, t] = self.shape;
-        if let Some(values) = &self.held {
+        if let Some(values) = self.held() {
             return take(self.slab(values, &(0..n), &(0..t)));
         }
         let step = slab_samples(self.shape, self.room);
-        let mut buffer = vec![0.0; n * c * step.min(t)];
+        let mut buffer = Pages::of_values(n * c * step.min(t))?;
         for start in (0..t).step_by(step) {
             let samples = start..t.min(start + step);
-            let values = &mut buffer[..n * c * samples.len()];
+            let values = &mut buffer.values_mut()[..n * c * samples.len()];
             self.source.read(0..n, samples.clone(), values)?;
             take(self.slab(values, &(0..n), &samples))?;
         }
@@ -147,7 +172,7 @@ impl<'a> Epochs<'a> {
     /// The source cannot be read.
     pub fn epoch(&self, epoch: usize, out: &mut [f64]) -> Result<()> {
         let length = self.shape[1] * self.shape[2];
-        match &self.held {
+        match self.held() {
             Some(values) => {
                 out.copy_from_slice(&values[epoch * length..][..length]);
                 Ok(())

@@ -233,7 +233,7 @@ fn searched(
     let predictor = weights.map(|w| Predictor::new(&w, channels, channels));
     let mut ptp = amplitudes(tools, epochs, predictor.as_ref())?;
     let found = recorder.time("thresholds", || -> Result<Vec<Found>> {
-        let mut sweep = Sweep::new(tools, predictor.as_ref(), [n, channels, samples], &ptp, &folds);
+        let mut sweep = Sweep::new(tools, predictor.as_ref(), [n, channels, samples], &ptp, &folds)?;
         epochs.by_times(|slab| sweep.add(slab))?;
         search_all(&sweep, &ptp, wishes, recorder)
     })?;

@@ -114,9 +114,9 @@ pub fn global(
     let own = |fold: &FoldRows| FoldRows { train: fold.train.clone(), test: fold.train.clone() };
     let train: Vec<FoldRows> = test.iter().map(own).collect();
     tools.1.time("thresholds", || {
-        let mut sweep = Sweep::new(tools, None, [n, channels, samples], &maxima, &test);
+        let mut sweep = Sweep::new(tools, None, [n, channels, samples], &maxima, &test)?;
         epochs.by_times(|slab| sweep.add(slab))?;
-        let mut on_train = Sweep::new(tools, None, [n, channels, samples], &maxima, &train);
+        let mut on_train = Sweep::new(tools, None, [n, channels, samples], &maxima, &train)?;
         epochs.by_times(|slab| on_train.add(slab))?;
         let (candidates, loss) = sweep.candidates_of_all(&maxima);
         let table = LossTable { candidates: &candidates, loss: &loss };

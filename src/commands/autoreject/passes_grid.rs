@@ -9,7 +9,8 @@
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
 use crate::backend::CpuLevel;
-use crate::kernels::epochs::{Tile, add, add_difference, copy_rows, medians, set_sum, squared_distance};
+use crate::kernels::epochs::{Keys, Tile, add, add_difference, copy_rows, set_sum, squared_distance};
+use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -120,25 +121,23 @@ impl Grid<'_> {
     /// Medians of the test epochs as measured, `[fold][channel][sample]`.
     fn test_medians(&self, slab: Slab, samples: &Range<usize>) -> Vec<Vec<f64>> {
         let (count, stride) = (samples.len(), samples.len().next_multiple_of(8));
-        let mut rows = Vec::new();
-        let mut out = vec![0.0; stride];
-        self.folds
-            .iter()
-            .map(|fold| {
-                let mut all = Vec::with_capacity(self.channels * count);
-                rows.clear();
-                rows.resize(fold.len() * stride, 0.0);
-                for channel in 0..self.channels {
-                    let first = (fold.start * self.channels + channel) * slab.samples + samples.start;
-                    let from = (&slab.values[first..], self.channels * slab.samples);
-                    copy_rows(self.level, from, (&mut rows, stride), fold.len(), count);
-                    let tile = Tile { values: &rows, stride, rows: fold.len(), samples: count };
-                    medians(self.level, tile, &mut out);
-                    all.extend_from_slice(&out[..count]);
-                }
-                all
-            })
-            .collect()
+        let mut rows = AlignedF64::zeros(slab.epochs * stride);
+        let (mut keys, mut out) = (Keys::default(), AlignedF64::zeros(stride));
+        let orders: Vec<Vec<u32>> =
+            self.folds.iter().map(|fold| (fold.start as u32..fold.end as u32).collect()).collect();
+        let mut tests: Vec<Vec<f64>> =
+            orders.iter().map(|_| Vec::with_capacity(self.channels * count)).collect();
+        for channel in 0..self.channels {
+            let from = (&slab.values[channel * slab.samples + samples.start..], self.channels * slab.samples);
+            copy_rows(self.level, from, (&mut rows, stride), slab.epochs, count);
+            let tile = Tile { values: &rows, stride, rows: slab.epochs, samples: count };
+            keys.read(self.level, tile);
+            for (order, medians) in orders.iter().zip(&mut tests) {
+                keys.medians(self.level, tile, order, &mut out);
+                medians.extend_from_slice(&out[..count]);
+            }
+        }
+        tests
     }
 
     /// Sums of measured epochs, and for each entry of `n_interpolate` what repairs add to them.
@@ -159,15 +158,23 @@ impl Grid<'_> {
                 for (channel, sum) in sum.chunks_exact_mut(count).enumerate() {
                     add(self.level, sum, row(channel));
                 }
+                // Entries of the grid often repair the same channels: predict them once.
+                let mut last: Option<(&[usize], Vec<f64>)> = None;
                 for (repairs, patches) in self.repairs.iter().zip(&mut patches) {
                     let Some(repair) = repairs.of(epoch) else { continue };
-                    let values = (slab.epoch(epoch), slab.samples);
-                    let predicted = repair.predict(self.level, values, samples.clone(), &mut scratch);
+                    let predicted = match last.take() {
+                        Some((bad, predicted)) if bad == repair.bad => predicted,
+                        _ => {
+                            let values = (slab.epoch(epoch), slab.samples);
+                            repair.predict(self.level, values, samples.clone(), &mut scratch)
+                        }
+                    };
                     let patch = patches[fold][bin].get_or_insert_with(zeros);
                     for (&channel, predicted) in repair.bad.iter().zip(predicted.chunks_exact(count)) {
                         let patch = &mut patch[channel * count..][..count];
                         add_difference(self.level, patch, predicted, row(channel));
                     }
+                    last = Some((&repair.bad, predicted));
                 }
             }
         }
@@ -214,7 +221,9 @@ impl Grid<'_> {
 }
 
 /// Bytes that a worker holds for one range.
-pub fn grid_bytes([_, channels, samples]: [usize; 3], folds: usize, bins: usize, repairs: usize) -> u64 {
+pub fn grid_bytes([epochs, channels, samples]: [usize; 3], folds: usize, bins: usize, repairs: usize) -> u64 {
     let size = channels * range_width(samples) * 8;
-    (size * folds * (bins * (1 + repairs) + 4)) as u64
+    // One channel of all epochs with its keys.
+    let rows = epochs * range_width(samples) * 16;
+    (rows + size * folds * (bins * (1 + repairs) + 4)) as u64
 }

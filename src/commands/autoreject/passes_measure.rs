@@ -4,6 +4,7 @@ use super::epochs::Slab;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
 use crate::kernels::epochs::{COLUMNS, Extremes, Predictor, copy_rows, extremes, peak_to_peak};
+use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -29,7 +30,7 @@ pub fn measured(level: CpuLevel, slab: Slab, recorder: &Recorder, out: &mut [f64
 /// Peak-to-peak of each channel as its neighbours predict it, `[epoch][channel]`.
 pub fn predicted(level: CpuLevel, predictor: &Predictor, slab: Slab, recorder: &Recorder, out: &mut [f64]) {
     let channels = slab.channels;
-    let room = || (vec![0.0; channels * COLUMNS], vec![0.0; channels * COLUMNS]);
+    let room = || (AlignedF64::zeros(channels * COLUMNS), AlignedF64::zeros(channels * COLUMNS));
     out.par_chunks_mut(channels.max(1)).enumerate().for_each_init(room, |(from, to), (epoch, row)| {
         recorder.share("measure", || {
             let mut found = vec![Extremes::NONE; channels];

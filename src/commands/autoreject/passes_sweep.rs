@@ -9,11 +9,11 @@
 
 use super::epochs::Slab;
 use super::passes_measure::stop_if_asked;
+use crate::array::pages::Pages;
 use crate::backend::CpuLevel;
 use crate::error::Result;
-use crate::kernels::epochs::{
-    COLUMNS, Predictor, Tile, copy_rows, gather, medians, padded, pick, reciprocals, sweep,
-};
+use crate::kernels::epochs::{COLUMNS, Keys, Predictor, Tile, copy_rows, gather, padded, reciprocals, sweep};
+use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
 use rayon::prelude::*;
 
@@ -82,20 +82,23 @@ pub struct Sweep<'a> {
     losses: Vec<f64>,
     /// One tile: measured epochs, then predicted ones if there is a predictor, each
     /// `[block][channel][epoch in block][sample]` with channels [`apart`] values apart.
-    tile: Vec<f64>,
+    tile: Pages,
 }
 
 impl<'a> Sweep<'a> {
     /// Prepares for epochs of `shape`. `ptp` is `[row][channel]` with one row per epoch, and as
     /// many predicted ones behind them where there is a predictor; with one value per row it
     /// holds for all channels.
+    ///
+    /// # Errors
+    /// The system refuses memory for a tile.
     pub fn new(
         (level, recorder): (CpuLevel, &'a Recorder),
         predictor: Option<&'a Predictor>,
         [epochs, channels, samples]: [usize; 3],
         ptp: &[f64],
         folds: &[FoldRows],
-    ) -> Self {
+    ) -> Result<Self> {
         let kinds = if predictor.is_some() { 2 } else { 1 };
         let rows = epochs * kinds;
         let orders = ptp.len() / rows.max(1);
@@ -112,7 +115,7 @@ impl<'a> Sweep<'a> {
             (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds, &starts)).collect();
         let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
         let room = padded(longest);
-        Sweep {
+        Ok(Sweep {
             level,
             recorder,
             predictor,
@@ -125,8 +128,8 @@ impl<'a> Sweep<'a> {
             room,
             folds: folds.len(),
             losses: vec![0.0; channels * folds.len() * room],
-            tile: vec![0.0; tile_values(epochs, channels, width) * kinds],
-        }
+            tile: Pages::of_values(tile_values(epochs, channels, width) * kinds)?,
+        })
     }
 
     /// Rows of one channel.
@@ -173,7 +176,7 @@ impl<'a> Sweep<'a> {
             }
         };
         let half = tile_values(self.epochs, self.channels, width);
-        let (measured, predicted) = self.tile.split_at_mut(half);
+        let (measured, predicted) = self.tile.values_mut().split_at_mut(half);
         match predictor {
             None => measured.par_chunks_mut(length).enumerate().for_each(|(block, measured)| {
                 recorder.share("thresholds", || copy(block, measured));
@@ -195,23 +198,21 @@ impl<'a> Sweep<'a> {
 
     fn sweep_channels(&mut self, count: usize) {
         let (width, rows, room, folds) = (self.width, self.rows(), self.room, self.folds);
-        let longest = self.orders.iter().flat_map(|o| &o.folds).map(|f| f.test.len()).max().unwrap_or(0);
-        let scratch = || (vec![0.0; rows * width], vec![0.0; longest * width], vec![0.0; width]);
-        let tile = &self.tile;
+        let scratch = || (AlignedF64::zeros(rows * width), Keys::default(), AlignedF64::zeros(width));
+        let tile = self.tile.values();
         let (level, orders, reciprocals, recorder) =
             (self.level, &self.orders, &self.reciprocals, self.recorder);
         self.losses.par_chunks_mut((folds * room).max(1)).enumerate().for_each_init(
             scratch,
-            |(sorted, tests, target), (channel, losses)| {
+            |(sorted, keys, target), (channel, losses)| {
                 recorder.share("thresholds", || {
                     let order = &orders[channel % orders.len()];
                     gather(level, &tile[channel * apart(width)..], &order.starts, width, sorted);
                     let all = Tile { values: sorted, stride: width, rows, samples: count };
+                    keys.read(level, all);
                     for (fold, losses) in order.folds.iter().zip(losses.chunks_exact_mut(room)) {
-                        pick(level, all, &fold.test, tests);
-                        let test = Tile { values: tests, rows: fold.test.len(), ..all };
                         target.fill(0.0);
-                        medians(level, test, target);
+                        keys.medians(level, all, &fold.test, target);
                         sweep(level, all, &fold.train, (reciprocals, target), losses);
                     }
                 });

@@ -9,6 +9,7 @@
 
 mod cutting;
 
+use crate::array::pages::Lent;
 use crate::array::{ByteOrder, Dtype, to_f64};
 use crate::error::{Error, Result};
 use crate::io::{Block, Dataset};
@@ -20,6 +21,8 @@ use std::ops::Range;
 const SERIAL_BYTES: u64 = 32 << 20;
 /// Bytes of a worker's block: half of a second-level cache.
 const WORKER_BYTES: usize = 512 << 10;
+/// Bytes of a file that are mapped in one go.
+const LENT_BYTES: usize = 4 << 20;
 
 /// An epochs dataset `[epoch, channel, sample]` as numbers.
 pub(super) struct Epochs<'a> {
@@ -230,6 +233,17 @@ impl Epochs<'_> {
     fn bytes(&self, block: &Block) -> usize {
         block.count.iter().product::<u64>() as usize * self.dtype.size()
     }
+}
+
+/// Brings mapped values into memory, part by part on all workers; false where that fails or one
+/// of them is not finite.
+pub(super) fn brought_and_finite(lent: &Lent) -> bool {
+    let length = LENT_BYTES / size_of::<f64>();
+    lent.values().par_chunks(length).enumerate().all(|(part, values)| {
+        let first = part * LENT_BYTES;
+        lent.bring(first..first + size_of_val(values))
+            && values.iter().fold(true, |all, value| all & value.is_finite())
+    })
 }
 
 /// Rows of a request, counted epoch by epoch.

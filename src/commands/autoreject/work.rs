@@ -18,6 +18,7 @@ use super::recording::Recording;
 use super::repairs::{Means, REPAIRED, Repair, Repairs};
 use super::search::Found;
 use super::votes;
+use crate::array::pages::Lent;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::epochs::Predictor;
@@ -45,6 +46,10 @@ impl Source for Picked<'_> {
 
     fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
         self.recording.read(epochs, self.picks, samples, out)
+    }
+
+    fn lend(&self) -> Result<Option<Lent>> {
+        self.recording.lend(self.picks)
     }
 }
 

@@ -7,6 +7,7 @@ use super::header::Object;
 use super::index::Table;
 use super::source::{DAMAGED, Source};
 use super::text;
+use crate::array::pages::Lent;
 use crate::error::{Error, Result};
 use crate::io::{Block, Dataset, DatasetInfo, StoredType};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -197,6 +198,18 @@ impl Dataset for Hdf5Dataset {
             StoredType::Number(..) | StoredType::Bool => self.read_elements(block, out),
             _ => Err(self.wrong_type("numbers or truth values")),
         }
+    }
+
+    fn lend(&self) -> Result<Option<Lent>> {
+        let Layout::Contiguous(address, size) = self.about.layout else { return Ok(None) };
+        let needed = bytes_of(&self.about.info.shape, self.about.element.size);
+        let fits = needed.is_some_and(|needed| needed > 0 && needed <= size);
+        let Some(needed) = needed.filter(|&n| fits && self.source.holds(address, n)) else {
+            return Ok(None);
+        };
+        let at = self.source.base.saturating_add(address);
+        let run = (usize::try_from(needed).unwrap_or(usize::MAX), false);
+        Ok(crate::io::npy::map_run(&self.source.file, &self.source.path, at, run)?.map(Lent::new))
     }
 
     fn read_text(&self) -> Result<Vec<Vec<u8>>> {

@@ -56,6 +56,18 @@ pub fn open(path: &Path) -> Result<Hdf5File> {
 }
 
 impl Hdf5File {
+    /// Where in the file the bytes of a contiguous dataset lie: first and number.
+    ///
+    /// # Errors
+    /// It is not there, or stored otherwise.
+    pub(crate) fn contiguous(&self, path: &str) -> Result<(u64, u64)> {
+        let dataset = self.open_dataset(path)?;
+        match dataset.about.layout {
+            describe::Layout::Contiguous(address, size) => Ok((self.source.base + address, size)),
+            _ => Err(dataset.fail("", "another layout", "a contiguous dataset", "")),
+        }
+    }
+
     /// One dataset, as its own type. Soft links are followed.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod types;
 use crate::array::Dtype;
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
+use crate::io::direct::{Direct, LEAST};
 use crate::io::npy::Progress;
 use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use bands::Bands;
@@ -42,6 +43,14 @@ pub struct Hdf5Writer {
     scales: BTreeSet<String>,
     scalar_texts: Vec<String>,
     variable_text: bool,
+    last: Option<Last>,
+}
+
+/// The dataset whose bytes come when all else is written.
+struct Last {
+    id: DatasetId,
+    progress: Progress,
+    direct: Direct,
 }
 
 /// A dataset whose rows are still coming.
@@ -133,7 +142,25 @@ impl Hdf5Writer {
             scales: BTreeSet::new(),
             scalar_texts: Vec::new(),
             variable_text: false,
+            last: None,
         })
+    }
+
+    /// Has the library complete the file, unsynced.
+    fn close(&mut self) -> Result<()> {
+        self.growing.iter().try_for_each(|growing| growing.progress.check_complete())?;
+        for Growing { dataset, bands, rows, .. } in &self.growing {
+            rows.deliver(dataset, bands, &self.waiting)?;
+        }
+        // Handles keep the file open after it is closed.
+        self.growing.clear();
+        self.datasets.clear();
+        self.groups.clear();
+        let (Some(file), Some(beside)) = (self.file.take(), &self.beside) else { return Ok(()) };
+        // The rename at the end syncs; once is enough.
+        file.close_no_sync().map_err(failed(&self.path))?;
+        scalar_text::make_scalar(beside.temporary(), &self.scalar_texts)
+            .map_err(|e| Error::Failed(format!("{}: cannot write: {e}", self.path.display())))
     }
 
     fn place(&self, path: &str) -> String {
@@ -262,6 +289,10 @@ impl Writer for Hdf5Writer {
     }
 
     fn append(&mut self, id: DatasetId, bytes: &[u8]) -> Result<()> {
+        if let Some(last) = self.last.as_mut().filter(|last| last.id == id) {
+            last.progress.add(bytes.len())?;
+            return last.direct.append(bytes);
+        }
         let Some(growing) = self.growing.get_mut(id.0) else {
             return Err(Error::Failed(format!("{}: no dataset of number {}", self.path.display(), id.0)));
         };
@@ -284,6 +315,29 @@ impl Writer for Hdf5Writer {
         let build = group.new_dataset::<u8>().datatype(big_endian_f32()).shape([length as usize]);
         let dataset = build.create(parent_and_name(&path).1).map_err(failed(&self.path))?;
         self.datasets.insert(path, Arc::new(dataset));
+        Ok(())
+    }
+
+    fn only(&mut self, id: DatasetId) -> Result<()> {
+        let plain = |growing: &Growing| {
+            growing.bands.chunks().is_none()
+                && growing.progress.is_untouched()
+                && growing.progress.promised() >= LEAST
+        };
+        if !self.growing.get(id.0).is_some_and(plain) {
+            return Ok(());
+        }
+        let growing = self.growing.swap_remove(id.0);
+        let path = self.datasets.iter().find(|(_, dataset)| Arc::ptr_eq(dataset, &growing.dataset));
+        let path = path.map_or_else(String::new, |(path, _)| path.clone());
+        let progress = growing.progress;
+        drop(growing.dataset);
+        self.close()?;
+        let Some(beside) = &self.beside else { return Ok(()) };
+        // Where the array lies the library does not tell, but its file does.
+        let stretch = super::open(beside.temporary())?.contiguous(&path)?;
+        let direct = Direct::new(&self.path, beside.temporary(), stretch)?;
+        self.last = Some(Last { id, progress, direct });
         Ok(())
     }
 
@@ -358,19 +412,11 @@ impl Writer for Hdf5Writer {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.growing.iter().try_for_each(|growing| growing.progress.check_complete())?;
-        for Growing { dataset, bands, rows, .. } in &self.growing {
-            rows.deliver(dataset, bands, &self.waiting)?;
+        self.close()?;
+        if let Some(last) = self.last.take() {
+            last.progress.check_complete()?;
+            last.direct.finish()?;
         }
-        // Handles keep the file open after it is closed.
-        self.growing.clear();
-        self.datasets.clear();
-        self.groups.clear();
-        let (Some(file), Some(beside)) = (self.file.take(), self.beside.take()) else { return Ok(()) };
-        // The rename below syncs; once is enough.
-        file.close_no_sync().map_err(failed(&self.path))?;
-        scalar_text::make_scalar(beside.temporary(), &self.scalar_texts)
-            .map_err(|e| Error::Failed(format!("{}: cannot write: {e}", self.path.display())))?;
-        beside.finish()
+        self.beside.take().map_or(Ok(()), Beside::finish)
     }
 }

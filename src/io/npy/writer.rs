@@ -6,8 +6,9 @@
 use super::header;
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
+use crate::io::direct::{Direct, LEAST};
 use crate::io::{Attribute, DatasetId, DatasetSpec, Writer, block};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Small appends are gathered to this size; larger ones pass through.
@@ -55,6 +56,11 @@ impl Progress {
         self.promised
     }
 
+    /// True as long as nothing came.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.came == 0
+    }
+
     /// True once everything promised came.
     pub(crate) fn is_complete(&self) -> bool {
         self.came == self.promised
@@ -84,6 +90,7 @@ pub struct NpyWriter {
     path: PathBuf,
     file: Option<BufWriter<Sink>>,
     progress: Option<Progress>,
+    direct: Option<Direct>,
 }
 
 /// [`Beside`] as a byte sink.
@@ -106,7 +113,7 @@ impl NpyWriter {
     pub fn create(path: &Path) -> Result<Self> {
         let sink = Sink(Beside::create(path)?);
         let file = Some(BufWriter::with_capacity(BUFFER, sink));
-        Ok(NpyWriter { path: path.to_owned(), file, progress: None })
+        Ok(NpyWriter { path: path.to_owned(), file, progress: None, direct: None })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -137,7 +144,23 @@ impl Writer for NpyWriter {
             Some(progress) if id.0 == 0 => progress.add(bytes.len())?,
             _ => return Err(self.refuse("second one")),
         }
-        self.write(bytes)
+        match &mut self.direct {
+            Some(direct) => direct.append(bytes),
+            None => self.write(bytes),
+        }
+    }
+
+    fn only(&mut self, _id: DatasetId) -> Result<()> {
+        let (Some(file), Some(progress)) = (&mut self.file, &self.progress) else { return Ok(()) };
+        let large = progress.is_untouched() && progress.promised() >= LEAST;
+        if large && self.direct.is_none() {
+            file.flush().map_err(Error::io(&self.path, "write"))?;
+            let beside = &mut file.get_mut().0;
+            let header = beside.file().stream_position().map_err(Error::io(&self.path, "write"))?;
+            let stretch = (header, progress.promised());
+            self.direct = Some(Direct::new(&self.path, beside.temporary(), stretch)?);
+        }
+        Ok(())
     }
 
     fn create_text(&mut self, _path: &str, _shape: &[u64], _values: &[Vec<u8>]) -> Result<()> {
@@ -160,6 +183,9 @@ impl Writer for NpyWriter {
         match &self.progress {
             Some(progress) => progress.check_complete()?,
             None => return Err(Error::Failed(format!("{}: no array was written", self.path.display()))),
+        }
+        if let Some(direct) = self.direct.take() {
+            direct.finish()?;
         }
         let Some(file) = self.file.take() else { return Ok(()) };
         let sink = file.into_inner().map_err(|e| Error::io(&self.path, "write")(e.into_error()))?;

@@ -7,6 +7,7 @@
 pub mod scalar;
 mod simd;
 
+pub use simd::keys::Keys;
 pub use simd::median::medians;
 pub use simd::predict::{COLUMNS, Predictor};
 pub use simd::range::{Extremes, extremes, peak_to_peak};

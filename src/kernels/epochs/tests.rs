@@ -62,6 +62,25 @@ proptest! {
     }
 
     #[test]
+    fn medians_by_keys_are_those_of_sorting(
+        kind in 0usize..8, seed in any::<u64>(), n in 1usize..700, stride in 1usize..9, part in 1u32..6,
+    ) {
+        let stride = 8 * stride;
+        let values = rows(kind, seed, n * stride);
+        let tile = Tile { values: &values, stride, rows: n, samples: stride };
+        let order: Vec<u32> = (0..n as u32).rev().filter(|row| row % part == 0).collect();
+        let column = |sample| order.iter().map(|&row| values[row as usize * stride + sample]).collect();
+        let want: Vec<f64> =
+            (0..stride).map(|sample| scalar::median(&mut Vec::<f64>::from_iter::<Vec<f64>>(column(sample)))).collect();
+        for level in CpuLevel::available() {
+            let (mut keys, mut got) = (Keys::default(), vec![f64::NAN; stride]);
+            keys.read(level, tile);
+            keys.medians(level, tile, &order, &mut got);
+            prop_assert_eq!(&got, &want, "{:?} kind {} rows {} of {}", level, kind, order.len(), n);
+        }
+    }
+
+    #[test]
     fn sweeps_add_the_loss_of_every_prefix(
         kind in prop::sample::select(vec![0usize, 1, 3, 6, 7]), seed in any::<u64>(), n in 1usize..60, samples in 1usize..41, keep in 1usize..4,
     ) {
