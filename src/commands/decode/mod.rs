@@ -6,6 +6,7 @@
 //! (spec decode).
 
 mod condition;
+mod numbers;
 mod nwb;
 mod ragged;
 mod reading;

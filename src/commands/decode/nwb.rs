@@ -3,8 +3,9 @@
 //! One row of `/units` is one electrode (clusterless) or one unit (sorted). `spike_times` is flat,
 //! `spike_times_index` holds the end of each row. Features: see [`super::ragged`].
 
+use super::numbers::Numbers;
 use super::ragged::{self, Column};
-use super::reading::{Numbers, Reader};
+use super::reading::Reader;
 use super::series;
 use super::session::{Likelihood, Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
@@ -88,10 +89,11 @@ fn columns(reader: &Reader, asked: &[String], units: u64, spikes: u64) -> Result
     if !asked.is_empty() {
         return Ok(asked.to_vec());
     }
-    let fit = fitting(reader, units, spikes);
-    if fit.iter().any(|name| name == USUAL) {
+    // Whether or not it fits: what is wrong with it is worth knowing.
+    if reader.has(&format!("{UNITS}/{USUAL}")) {
         return Ok(vec![USUAL.to_owned()]);
     }
+    let fit = fitting(reader, units, spikes);
     let place = reader.place(UNITS);
     match &fit[..] {
         [only] => Ok(vec![only.clone()]),

@@ -5,7 +5,8 @@
 //! `_index_index` = end of each row in `_index` (spec decode 6.2). Storage is gone through once,
 //! in its own order, whatever the rows.
 
-use super::reading::{Numbers, Reader};
+use super::numbers::Numbers;
+use super::reading::Reader;
 use super::session::SpikeTrain;
 use crate::error::{Error, Result};
 

@@ -5,7 +5,8 @@
 //! `units/<k>/spike_times`. Seconds; positions and features in any unit.
 
 use super::condition;
-use super::reading::{Numbers, Reader};
+use super::numbers::Numbers;
+use super::reading::Reader;
 use super::series::{axes_of, check_count};
 use super::session::{Likelihood, Positions, Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
