@@ -6,7 +6,8 @@
 mod decode_session;
 
 use decode_session::{
-    Content, Value, array, assert_same, both, content_of, fixture, npy, read, reference, small, sorted, text,
+    Content, Value, array, assert_same, both, content_of, fixture, never_panics, npy, read, reference, small,
+    sorted, text,
 };
 use nissl::array::Dtype;
 use nissl::commands::decode::session::{self, SessionChoices};
@@ -234,6 +235,12 @@ fn what_is_wrong_is_named_with_its_place() {
             small().set("/decode/time", 0, f64s(&[1.0, 2.0, 2.0])),
             "FILE:/decode/time, index 2: found 2 s after 2 s, expected finite and increasing times".into(),
         ),
+        (
+            small().set("/electrodes/1/features", 5000, f64s(&[0.0; 5000])),
+            "FILE:/electrodes/1/features: found rows of 5000 features for electrode 1, expected 1 to 4096 \
+             features a spike"
+                .into(),
+        ),
     ];
     for (content, wanted) in cases {
         assert_eq!(refusal(&content, &SessionChoices::default()), wanted);
@@ -328,7 +335,7 @@ fn missing_positions_stay_and_are_told() {
 
 #[test]
 fn times_of_poor_types_and_other_clocks_are_told() {
-    let content = small().set("/position/time", 0, Value::F32(vec![1.0e9, 1.1e9, 1.2e9, 1.3e9])).set(
+    let content = small().set("/position/time", 0, Value::F32(vec![1.0e6, 1.1e6, 1.2e6, 1.3e6])).set(
         "/electrodes/1/spike_times",
         0,
         Value::Uint(Dtype::U32, vec![7]),
@@ -339,12 +346,12 @@ fn times_of_poor_types_and_other_clocks_are_told() {
         found.unwrap().warnings,
         [
             format!(
-                "{place}:/position/time: times are float32 and only exact to 128.0 ms at 1300000000 s; \
+                "{place}:/position/time: times are float32 and only exact to 125.0 ms at 1300000 s; \
                  write them as float64"
             ),
             format!("{place}:/electrodes/1/spike_times: times are uint32, taken as seconds"),
             format!(
-                "{place}: spikes (0.5 to 7 s) and positions (1000000000 to 1300000000 s) do not overlap; \
+                "{place}: spikes (0.5 to 7 s) and positions (1000000 to 1300000 s) do not overlap; \
                  are both in seconds of one clock?"
             ),
         ]
@@ -457,4 +464,29 @@ fn shapes_that_the_file_cannot_hold_are_refused() {
     let error = read(&tree, &SessionChoices::default()).unwrap_err();
     assert_eq!(error.exit_code(), ExitCode::BadData, "{error}");
     assert!(error.to_string().starts_with(&file.display().to_string()), "{error}");
+}
+
+#[test]
+fn damaged_files_are_refused_and_never_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    small().hdf5(&path);
+    never_panics(&path);
+    let tree = folder.path().join("tree");
+    small().folder(&tree);
+    let file = tree.join("electrodes/0/features.npy");
+    let sound = std::fs::read(&file).unwrap();
+    for at in 0..sound.len() {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0xff;
+        std::fs::write(&file, &bytes).unwrap();
+        let _ = read(&tree, &SessionChoices::default());
+    }
+    // An empty first axis lets the others claim anything.
+    std::fs::write(tree.join("electrodes/0/spike_times.npy"), npy("<f8", &[0], &[])).unwrap();
+    std::fs::write(&file, npy("<f8", &[0, 1 << 62], &[])).unwrap();
+    let message = read(&tree, &SessionChoices::default()).unwrap_err().to_string();
+    assert!(message.contains("rows of 4611686018427387904 features for electrode 0"), "{message}");
+    std::fs::write(&file, npy("<f8", &[0, 1 << 62, 1 << 62], &[])).unwrap();
+    assert!(read(&tree, &SessionChoices::default()).is_err());
 }

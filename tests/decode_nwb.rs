@@ -2,9 +2,12 @@
 //! 6.2, 11).
 #![cfg(feature = "hdf5")]
 
+#[path = "common/python.rs"]
+mod python;
+
 mod decode_session;
 
-use decode_session::{Content, Value, assert_same, both, read, small, sorted, text};
+use decode_session::{Content, Value, assert_same, both, never_panics, read, small, sorted, text};
 use nissl::array::Dtype;
 use nissl::commands::decode::session::{Session, SessionChoices};
 use nissl::error::ExitCode;
@@ -291,4 +294,49 @@ fn nwb_faults_are_named() {
         "{:?}",
         session.warnings
     );
+}
+
+#[test]
+fn damaged_files_are_refused_and_never_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    small_nwb().hdf5(&path);
+    never_panics(&path);
+}
+
+/// As pynwb writes: shared timestamps as a soft link, chunks, big-endian and packed columns.
+#[test]
+fn links_chunks_and_byte_orders_of_h5py_are_read() {
+    let script = r#"
+import h5py, numpy as np, sys
+f = h5py.File(sys.argv[1], 'w')
+f.attrs['nwb_version'] = '2.7.0'
+p = f.create_group('processing/behavior/Position/place')
+p.attrs['neurodata_type'] = 'SpatialSeries'
+p.create_dataset('data', data=np.arange(4.0).astype('>f4')[:, None] * 10, chunks=(3, 1), compression='gzip')
+p['data'].attrs['unit'] = 'cm'
+p['data'].attrs['conversion'] = np.float64(1)
+f['acquisition/clock/timestamps'] = np.arange(4.0)
+p['timestamps'] = h5py.SoftLink('/acquisition/clock/timestamps')
+u = f.create_group('units')
+u.create_dataset('spike_times', data=np.array([0.5, 1.5, 2.5, 0.25], '>f8'), chunks=(3,), shuffle=True,
+                 compression='lzf', maxshape=(None,))
+u['spike_times_index'] = np.array([3, 4], 'u1')
+u.create_dataset('waveform_features', data=np.arange(1, 9, dtype='i2'), chunks=(3,), compression='gzip')
+u.create_dataset('waveform_features_index', data=np.array([2, 4, 6, 8], '>u2'), chunks=(3,))
+u['waveform_features_index_index'] = np.array([3, 4], '>u8')
+u['never_index'] = u['spike_times_index']
+u.create_dataset('never', shape=(1 << 42,), chunks=(1 << 16,), dtype='f8')
+f.close()
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nwb");
+    if python::python("links_chunks_and_byte_orders_of_h5py_are_read", script, &[&path]).is_none() {
+        return;
+    }
+    same_as_small(&read(&path, &SessionChoices::default()).unwrap());
+    // A length without any data behind it.
+    let choices = SessionChoices { features: vec!["never".into()], ..SessionChoices::default() };
+    let message = read(&path, &choices).unwrap_err().to_string();
+    assert!(message.contains("found shape [4398046511104] of float64, expected what a file of"), "{message}");
 }

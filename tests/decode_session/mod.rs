@@ -266,3 +266,23 @@ pub fn both(
         (path, found)
     })
 }
+
+/// Reads copies of a file with a byte turned over or the end cut off: an error or a session each,
+/// with little memory.
+pub fn never_panics(path: &Path) {
+    let sound = std::fs::read(path).unwrap();
+    let choices = SessionChoices { memory: 64 << 20, ..SessionChoices::default() };
+    let mut refused = 0;
+    let step = (sound.len() / 1500).max(1);
+    for at in (0..sound.len()).step_by(step) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0xff;
+        std::fs::write(path, &bytes).unwrap();
+        refused += usize::from(read(path, &choices).is_err());
+        if at % 16 == 0 {
+            std::fs::write(path, &sound[..at]).unwrap();
+            assert!(read(path, &choices).is_err(), "cut at {at}");
+        }
+    }
+    assert!(refused > 0);
+}

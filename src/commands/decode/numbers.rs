@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Bytes of a block, where chunks are not larger.
 const BLOCK_BYTES: u64 = 8 << 20;
+/// Features of a spike at most; whole waveforms of a few channels would fit.
+const MOST_FEATURES: usize = 4096;
 /// A numeric dataset and where it lies.
 pub(super) struct Numbers {
     /// The data.
@@ -32,7 +34,8 @@ impl Numbers {
 
     /// Elements of one row.
     pub fn row(&self) -> u64 {
-        self.shape.iter().skip(1).product()
+        // Beside an empty first axis the others may claim anything.
+        self.shape.iter().skip(1).fold(1, |row, &length| row.saturating_mul(length))
     }
 
     /// Refuses anything but one axis.
@@ -41,6 +44,17 @@ impl Numbers {
             return Ok(());
         }
         Err(self.wrong(format!("shape {:?}", self.shape), "one axis"))
+    }
+
+    /// Features of a spike, where each row is one: a length that is no mistake.
+    pub fn features(&self, width: u64, label: &str) -> Result<usize> {
+        match usize::try_from(width) {
+            Ok(width @ 1..=MOST_FEATURES) => Ok(width),
+            _ => {
+                let found = format!("rows of {width} features for {label}");
+                Err(self.wrong(found, format!("1 to {MOST_FEATURES} features a spike")))
+            }
+        }
     }
 
     /// An error about this dataset.

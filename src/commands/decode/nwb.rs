@@ -118,18 +118,21 @@ fn fitting(reader: &Reader, units: u64, spikes: u64) -> Vec<String> {
         })
     };
     let fits = |name: &str| {
-        let index = shape(&format!("{UNITS}/{name}_index"))?;
-        let doubly = shape(&format!("{UNITS}/{name}_index_index")).is_some();
-        let rows = shape(&format!("{UNITS}/{name}"))?;
-        let fits = match doubly {
-            true => index == [spikes] && rows.len() == 1,
-            false => index == [units] && rows.first() == Some(&spikes) && rows.len() <= 2,
-        };
-        fits.then_some(())
+        let [index, doubly, rows] =
+            ["_index", "_index_index", ""].map(|end| shape(&format!("{UNITS}/{name}{end}")));
+        let (Some(index), Some(rows)) = (index, rows) else { return false };
+        match doubly {
+            Some(_) => index == [spikes] && rows.len() == 1,
+            None => index == [units] && rows.first() == Some(&spikes) && rows.len() <= 2,
+        }
     };
+    // The inner index of a doubly ragged column looks like a column of its own.
+    let is_index =
+        |name: &str| name.strip_suffix("_index").is_some_and(|of| shape(&format!("{UNITS}/{of}")).is_some());
     let names = reader.entries.iter().filter_map(|entry| match entry {
         Entry::Dataset(info) => info.path.strip_prefix("/units/"),
         _ => None,
     });
-    names.filter(|name| !NOT_FEATURES.contains(name) && fits(name).is_some()).map(str::to_owned).collect()
+    let wanted = |name: &&str| !NOT_FEATURES.contains(name) && !is_index(name) && fits(name);
+    names.filter(wanted).map(str::to_owned).collect()
 }

@@ -130,7 +130,7 @@ impl Column {
         }
         let width = match flat.shape[..] {
             [_] => 1,
-            [_, width] if width > 0 => usize::try_from(width).unwrap_or(usize::MAX),
+            [_, width] => flat.features(width, "all electrodes")?,
             _ => return Err(flat.wrong(format!("shape {:?}", flat.shape), "(spikes) or (spikes, features)")),
         };
         let ends = ends(reader, &format!("{path}_index"), flat.rows())?;
@@ -153,6 +153,7 @@ impl Column {
         reader.take(rows.len() as u64 * 16, &index.place)?;
         let (mut ends, mut widths) = (vec![0; rows.len()], vec![0; rows.len()]);
         let (mut unit, mut spike) = (0, 0u64);
+        let label = |unit: usize| trains.get(unit).map_or("", |train| train.label.as_str());
         each_end(&index, flat.rows(), &mut |begin, end| {
             while rows.get(unit).is_some_and(|&last| last <= spike) {
                 unit += 1;
@@ -165,11 +166,10 @@ impl Column {
             let first = unit.checked_sub(1).map_or(0, |before| rows[before]) == spike;
             let count = (end - begin) as usize;
             if first {
-                *width = count;
+                *width = if count > 0 { flat.features(count as u64, label(unit))? } else { 0 };
             }
             if count != *width || count == 0 {
-                let label = trains.get(unit).map_or("", |train| &train.label);
-                let found = format!("{count} features for a spike of {label}");
+                let found = format!("{count} features for a spike of {}", label(unit));
                 let expected = if count == 0 { "at least one".into() } else { format!("{width}, as before") };
                 return Err(Error::data(format!("{}, index {spike}", index.place), found, expected, ""));
             }

@@ -147,9 +147,5 @@ fn width_of(features: &Numbers, train: &SpikeTrain) -> Result<usize> {
         let found = format!("{} rows for {}", features.rows(), train.label);
         return Err(features.wrong(found, format!("{}, one per spike time", train.times.len())));
     }
-    if width == 0 {
-        let found = format!("rows of 0 features for {}", train.label);
-        return Err(features.wrong(found, "at least one feature a spike"));
-    }
-    Ok(usize::try_from(width).unwrap_or(usize::MAX))
+    features.features(width, &train.label)
 }
