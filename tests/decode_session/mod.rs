@@ -252,11 +252,11 @@ pub fn assert_same(a: &Session, b: &Session) {
     }
 }
 
+/// The session, or the message and exit code.
+pub type Read = Result<Session, (String, ExitCode)>;
+
 /// Reads `content` from HDF5 and from a folder, and gives both outcomes.
-pub fn both(
-    content: &Content,
-    choices: &SessionChoices,
-) -> [(PathBuf, Result<Session, (String, ExitCode)>); 2] {
+pub fn both(content: &Content, choices: &SessionChoices) -> [(PathBuf, Read); 2] {
     let folder = tempfile::tempdir().unwrap();
     let (file, tree) = (folder.path().join("a.h5"), folder.path().join("tree"));
     content.hdf5(&file);

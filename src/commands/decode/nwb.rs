@@ -126,13 +126,11 @@ fn fitting(reader: &Reader, units: u64, spikes: u64) -> Vec<String> {
             None => index == [units] && rows.first() == Some(&spikes) && rows.len() <= 2,
         }
     };
-    // The inner index of a doubly ragged column looks like a column of its own.
-    let is_index =
-        |name: &str| name.strip_suffix("_index").is_some_and(|of| shape(&format!("{UNITS}/{of}")).is_some());
     let names = reader.entries.iter().filter_map(|entry| match entry {
         Entry::Dataset(info) => info.path.strip_prefix("/units/"),
         _ => None,
     });
-    let wanted = |name: &&str| !NOT_FEATURES.contains(name) && !is_index(name) && fits(name);
+    // The inner index of a doubly ragged column looks like a column of its own.
+    let wanted = |name: &&str| !NOT_FEATURES.contains(name) && !name.ends_with("_index") && fits(name);
     names.filter(wanted).map(str::to_owned).collect()
 }

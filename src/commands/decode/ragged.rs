@@ -73,12 +73,11 @@ pub(super) fn allocate(reader: &mut Reader, ends: &[u64], trains: &mut [SpikeTra
     Ok(())
 }
 
-/// Goes through `flat` once and hands each row its values: row, first value within it, bytes.
-pub(super) fn fill(
-    flat: &Numbers,
-    ends: &[u64],
-    visit: &mut dyn FnMut(usize, usize, &[u8]) -> Result<()>,
-) -> Result<()> {
+/// Takes a row's values: its number, the first value within it, stored bytes.
+type Visit<'a> = &'a mut dyn FnMut(usize, usize, &[u8]) -> Result<()>;
+
+/// Goes through `flat` once and hands each row its values, in one piece or several.
+pub(super) fn fill(flat: &Numbers, ends: &[u64], visit: Visit<'_>) -> Result<()> {
     let width = flat.row().saturating_mul(flat.dtype.size() as u64).max(1) as usize;
     let last = ends.last().copied().unwrap_or(0);
     let mut unit = 0;
