@@ -37,7 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
-        "commands/decode/{session,simple,nwb,series,ragged,reading,tree}.rs",
+        "commands/decode/{session,simple,numbers,nwb,series,ragged,reading,tree}.rs",
         &["commands", "io", "array", "units", "error"],
     ),
     (

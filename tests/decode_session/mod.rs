@@ -4,6 +4,7 @@
 use nissl::array::{Dtype, to_f64};
 use nissl::commands::decode::options::Likelihood;
 use nissl::commands::decode::session::{self, Session, SessionChoices};
+use nissl::error::ExitCode;
 use nissl::io::{self, Attribute, AttributeValue, Block, DatasetSpec, InputSpec, StoredType, Writer};
 use std::path::{Path, PathBuf};
 
@@ -233,4 +234,56 @@ pub fn small() -> Content {
         .set("/electrodes/0/features", 2, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0][..])
         .set("/electrodes/1/spike_times", 0, &[0.25][..])
         .set("/electrodes/1/features", 2, &[7.0, 8.0][..])
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Positions and spikes agree in every bit.
+pub fn assert_same(a: &Session, b: &Session) {
+    assert_eq!(bits(&a.positions.time), bits(&b.positions.time));
+    assert_eq!(bits(&a.positions.data), bits(&b.positions.data));
+    assert_eq!(a.positions.axes, b.positions.axes);
+    assert_eq!(a.trains.len(), b.trains.len());
+    for (a, b) in a.trains.iter().zip(&b.trains) {
+        assert_eq!((&a.name, a.width), (&b.name, b.width));
+        assert_eq!(bits(&a.times), bits(&b.times), "{}", a.label);
+        assert_eq!(bits(&a.marks), bits(&b.marks), "{}", a.label);
+    }
+}
+
+/// The session, or the message and exit code.
+pub type Read = Result<Session, (String, ExitCode)>;
+
+/// Reads `content` from HDF5 and from a folder, and gives both outcomes.
+pub fn both(content: &Content, choices: &SessionChoices) -> [(PathBuf, Read); 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, tree) = (folder.path().join("a.h5"), folder.path().join("tree"));
+    content.hdf5(&file);
+    content.folder(&tree);
+    [file, tree].map(|path| {
+        let found = read(&path, choices).map_err(|error| (error.to_string(), error.exit_code()));
+        (path, found)
+    })
+}
+
+/// Reads copies of a file with a byte turned over or the end cut off: an error or a session each,
+/// with little memory.
+pub fn never_panics(path: &Path) {
+    let sound = std::fs::read(path).unwrap();
+    let choices = SessionChoices { memory: 64 << 20, ..SessionChoices::default() };
+    let mut refused = 0;
+    let step = (sound.len() / 1500).max(1);
+    for at in (0..sound.len()).step_by(step) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0xff;
+        std::fs::write(path, &bytes).unwrap();
+        refused += usize::from(read(path, &choices).is_err());
+        if at % 16 == 0 {
+            std::fs::write(path, &sound[..at]).unwrap();
+            assert!(read(path, &choices).is_err(), "cut at {at}");
+        }
+    }
+    assert!(refused > 0);
 }

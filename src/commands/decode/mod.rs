@@ -16,6 +16,7 @@ pub mod grid;
 mod mask;
 pub mod model_file;
 mod neighbours;
+mod numbers;
 mod nwb;
 pub mod options;
 mod passes_filter;

@@ -3,9 +3,10 @@
 //! One row of `/units` is one electrode (clusterless) or one unit (sorted). `spike_times` is flat,
 //! `spike_times_index` holds the end of each row. Features: see [`super::ragged`].
 
+use super::numbers::Numbers;
 use super::options::Likelihood;
 use super::ragged::{self, Column};
-use super::reading::{Numbers, Reader};
+use super::reading::Reader;
 use super::series;
 use super::session::{Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
@@ -89,10 +90,11 @@ fn columns(reader: &Reader, asked: &[String], units: u64, spikes: u64) -> Result
     if !asked.is_empty() {
         return Ok(asked.to_vec());
     }
-    let fit = fitting(reader, units, spikes);
-    if fit.iter().any(|name| name == USUAL) {
+    // Whether or not it fits: what is wrong with it is worth knowing.
+    if reader.has(&format!("{UNITS}/{USUAL}")) {
         return Ok(vec![USUAL.to_owned()]);
     }
+    let fit = fitting(reader, units, spikes);
     let place = reader.place(UNITS);
     match &fit[..] {
         [only] => Ok(vec![only.clone()]),
@@ -117,18 +119,19 @@ fn fitting(reader: &Reader, units: u64, spikes: u64) -> Vec<String> {
         })
     };
     let fits = |name: &str| {
-        let index = shape(&format!("{UNITS}/{name}_index"))?;
-        let doubly = shape(&format!("{UNITS}/{name}_index_index")).is_some();
-        let rows = shape(&format!("{UNITS}/{name}"))?;
-        let fits = match doubly {
-            true => index == [spikes] && rows.len() == 1,
-            false => index == [units] && rows.first() == Some(&spikes) && rows.len() <= 2,
-        };
-        fits.then_some(())
+        let [index, doubly, rows] =
+            ["_index", "_index_index", ""].map(|end| shape(&format!("{UNITS}/{name}{end}")));
+        let (Some(index), Some(rows)) = (index, rows) else { return false };
+        match doubly {
+            Some(_) => index == [spikes] && rows.len() == 1,
+            None => index == [units] && rows.first() == Some(&spikes) && rows.len() <= 2,
+        }
     };
     let names = reader.entries.iter().filter_map(|entry| match entry {
         Entry::Dataset(info) => info.path.strip_prefix("/units/"),
         _ => None,
     });
-    names.filter(|name| !NOT_FEATURES.contains(name) && fits(name).is_some()).map(str::to_owned).collect()
+    // The inner index of a doubly ragged column looks like a column of its own.
+    let wanted = |name: &&str| !NOT_FEATURES.contains(name) && !name.ends_with("_index") && fits(name);
+    names.filter(wanted).map(str::to_owned).collect()
 }

@@ -5,7 +5,8 @@
 //! `_index_index` = end of each row in `_index` (spec decode 6.2). Storage is gone through once,
 //! in its own order, whatever the rows.
 
-use super::reading::{Numbers, Reader};
+use super::numbers::Numbers;
+use super::reading::Reader;
 use super::session::SpikeTrain;
 use crate::error::{Error, Result};
 
@@ -72,12 +73,11 @@ pub(super) fn allocate(reader: &mut Reader, ends: &[u64], trains: &mut [SpikeTra
     Ok(())
 }
 
-/// Goes through `flat` once and hands each row its values: row, first value within it, bytes.
-pub(super) fn fill(
-    flat: &Numbers,
-    ends: &[u64],
-    visit: &mut dyn FnMut(usize, usize, &[u8]) -> Result<()>,
-) -> Result<()> {
+/// Takes a row's values: its number, the first value within it, stored bytes.
+type Visit<'a> = &'a mut dyn FnMut(usize, usize, &[u8]) -> Result<()>;
+
+/// Goes through `flat` once and hands each row its values, in one piece or several.
+pub(super) fn fill(flat: &Numbers, ends: &[u64], visit: Visit<'_>) -> Result<()> {
     let width = flat.row().saturating_mul(flat.dtype.size() as u64).max(1) as usize;
     let last = ends.last().copied().unwrap_or(0);
     let mut unit = 0;
@@ -129,7 +129,7 @@ impl Column {
         }
         let width = match flat.shape[..] {
             [_] => 1,
-            [_, width] if width > 0 => usize::try_from(width).unwrap_or(usize::MAX),
+            [_, width] => flat.features(width, "all electrodes")?,
             _ => return Err(flat.wrong(format!("shape {:?}", flat.shape), "(spikes) or (spikes, features)")),
         };
         let ends = ends(reader, &format!("{path}_index"), flat.rows())?;
@@ -152,6 +152,7 @@ impl Column {
         reader.take(rows.len() as u64 * 16, &index.place)?;
         let (mut ends, mut widths) = (vec![0; rows.len()], vec![0; rows.len()]);
         let (mut unit, mut spike) = (0, 0u64);
+        let label = |unit: usize| trains.get(unit).map_or("", |train| train.label.as_str());
         each_end(&index, flat.rows(), &mut |begin, end| {
             while rows.get(unit).is_some_and(|&last| last <= spike) {
                 unit += 1;
@@ -164,11 +165,10 @@ impl Column {
             let first = unit.checked_sub(1).map_or(0, |before| rows[before]) == spike;
             let count = (end - begin) as usize;
             if first {
-                *width = count;
+                *width = if count > 0 { flat.features(count as u64, label(unit))? } else { 0 };
             }
             if count != *width || count == 0 {
-                let label = trains.get(unit).map_or("", |train| &train.label);
-                let found = format!("{count} features for a spike of {label}");
+                let found = format!("{count} features for a spike of {}", label(unit));
                 let expected = if count == 0 { "at least one".into() } else { format!("{width}, as before") };
                 return Err(Error::data(format!("{}, index {spike}", index.place), found, expected, ""));
             }

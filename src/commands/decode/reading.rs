@@ -1,88 +1,21 @@
-//! Arrays of a session as float64, block by block and within bounds.
+//! Finds the datasets of a session and reads them within bounds.
 //!
 //! A dataset is taken only if the file can hold what its shape says and the caller's memory can
-//! take it; then it is read in blocks along the first axis, each a whole number of chunks.
+//! take it. Values become float64, C order.
 
+use super::numbers::Numbers;
 use super::session::Session;
-use crate::array::{ByteOrder, Dtype, to_f64};
+use crate::array::{ByteOrder, Dtype};
 use crate::commands::InputFacts;
 use crate::error::{Error, Result};
-use crate::io::{Attribute, AttributeValue, Block, Container, Dataset, Entry, StoredType};
+use crate::io::{Attribute, Block, Container, Dataset, Entry, StoredType};
 use crate::units::format_bytes;
 use std::cell::RefCell;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Bytes of a block, where chunks are not larger.
-const BLOCK_BYTES: u64 = 8 << 20;
 /// No filter in use packs more than about this much into a byte (deflate: 1032).
 const MOST_PACKED: u64 = 1100;
-
-/// A numeric dataset and where it lies.
-pub(super) struct Numbers {
-    dataset: Arc<dyn Dataset>,
-    /// File and dataset, for messages.
-    pub place: String,
-    /// Element type as stored.
-    pub dtype: Dtype,
-    order: ByteOrder,
-    /// Lengths of the axes, slowest first.
-    pub shape: Vec<u64>,
-}
-
-impl Numbers {
-    /// Length of the first axis.
-    pub fn rows(&self) -> u64 {
-        self.shape.first().copied().unwrap_or(1)
-    }
-
-    /// Elements of one row.
-    pub fn row(&self) -> u64 {
-        self.shape.iter().skip(1).product()
-    }
-
-    /// Refuses anything but one axis.
-    pub fn flat(&self) -> Result<()> {
-        if self.shape.len() == 1 {
-            return Ok(());
-        }
-        Err(self.wrong(format!("shape {:?}", self.shape), "one axis"))
-    }
-
-    /// An error about this dataset.
-    pub fn wrong(&self, found: impl Into<String>, expected: impl Into<String>) -> Error {
-        Error::data(&self.place, found, expected, "")
-    }
-
-    /// Converts stored elements.
-    pub fn convert(&self, bytes: &[u8], out: &mut [f64]) {
-        to_f64(bytes, self.dtype, self.order, out);
-    }
-
-    /// Gives `rows` block by block, ascending, to `visit`: first row and stored bytes.
-    pub fn each_block(
-        &self,
-        rows: Range<u64>,
-        visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let row_bytes = self.row().saturating_mul(self.dtype.size() as u64).max(1);
-        let chunk = self.dataset.info().chunks.as_ref().and_then(|c| c.first()).map_or(1, |&c| c.max(1));
-        let step = (BLOCK_BYTES / row_bytes / chunk).max(1).saturating_mul(chunk);
-        let mut scratch = Vec::new();
-        let mut at = rows.start;
-        while at < rows.end {
-            let next = (at / step + 1).saturating_mul(step).min(rows.end);
-            let mut block = Block { start: vec![0; self.shape.len()], count: self.shape.clone() };
-            if let (Some(start), Some(count)) = (block.start.first_mut(), block.count.first_mut()) {
-                (*start, *count) = (at, next - at);
-            }
-            self.dataset.with_block(&block, &mut scratch, &mut |bytes| visit(at, bytes))?;
-            at = next;
-        }
-        Ok(())
-    }
-}
 
 /// Reads the datasets of one file, and counts what they take.
 pub(super) struct Reader<'a> {
@@ -269,7 +202,8 @@ impl<'a> Reader<'a> {
             _ => return,
         };
         let largest = times.iter().filter(|t| t.is_finite()).fold(0.0f64, |most, t| most.max(t.abs()));
-        let step = largest * 2f64.powi(1 - digits);
+        // What the last digit of the largest time is worth.
+        let step = 2f64.powf(largest.log2().floor()) * 2f64.powi(1 - digits);
         if step > 1e-4 {
             self.warnings.push(format!(
                 "{place}: times are {} and only exact to {:.1} ms at {largest} s; write them as float64",
@@ -330,27 +264,5 @@ impl<'a> Reader<'a> {
         let shape = [positions.samples() as u64, positions.axes as u64];
         let path = self.container.path();
         Ok(vec![InputFacts::of(path, &path.display().to_string(), &shape, dtype)?])
-    }
-}
-
-/// A text attribute.
-pub(super) fn text_of(attributes: &[Attribute], name: &str) -> Option<String> {
-    let found = attributes.iter().find(|attribute| attribute.name == name)?;
-    match &found.value {
-        AttributeValue::Text(values) => {
-            values.first().map(|value| String::from_utf8_lossy(value).into_owned())
-        }
-        _ => None,
-    }
-}
-
-/// A numeric attribute of one value.
-pub(super) fn number_of(attributes: &[Attribute], name: &str) -> Option<f64> {
-    let found = attributes.iter().find(|attribute| attribute.name == name)?;
-    match &found.value {
-        AttributeValue::Float(values, _) => values.first().copied(),
-        AttributeValue::Int(values, _) => values.first().map(|&value| value as f64),
-        AttributeValue::Uint(values, _) => values.first().map(|&value| value as f64),
-        _ => None,
     }
 }

@@ -4,7 +4,8 @@
 //! `timestamps`, or `starting_time` and its `rate`.
 
 use super::condition;
-use super::reading::{Numbers, Reader, number_of, text_of};
+use super::numbers::{Numbers, number_of, text_of};
+use super::reading::Reader;
 use super::session::{Positions, SessionChoices};
 use crate::error::{Error, Result};
 use crate::io::Entry;

@@ -5,8 +5,9 @@
 //! `units/<k>/spike_times`. Seconds; positions and features in any unit.
 
 use super::condition;
+use super::numbers::Numbers;
 use super::options::Likelihood;
-use super::reading::{Numbers, Reader};
+use super::reading::Reader;
 use super::series::{axes_of, check_count};
 use super::session::{Positions, Session, SessionChoices, SpikeTrain};
 use crate::error::{Error, Result};
@@ -147,9 +148,5 @@ fn width_of(features: &Numbers, train: &SpikeTrain) -> Result<usize> {
         let found = format!("{} rows for {}", features.rows(), train.label);
         return Err(features.wrong(found, format!("{}, one per spike time", train.times.len())));
     }
-    if width == 0 {
-        let found = format!("rows of 0 features for {}", train.label);
-        return Err(features.wrong(found, "at least one feature a spike"));
-    }
-    Ok(usize::try_from(width).unwrap_or(usize::MAX))
+    features.features(width, &train.label)
 }
