@@ -54,6 +54,9 @@ const SINGLE_CUT: f64 = 74.0;
 const SINGLE_LIFT: i32 = 48;
 /// Slots that a term of a cell takes besides its spikes and bins.
 const OVERHEAD: f64 = 2.0;
+/// Cost below which the direct sum is taken without a search: a spike takes microseconds, and
+/// the search's error tables tens of milliseconds.
+const SMALL: f64 = 2e5;
 /// Bits in double precision: far below any floor.
 const DOUBLE_CUT: f64 = 300.0;
 
@@ -156,7 +159,7 @@ pub fn choose(
     }
     // One cut for the mark's factor and one for each axis.
     choice.bound = CUT * (1.0 + axes as f64);
-    if accuracy == Accuracy::Direct || spikes.is_empty() || highest == f64::NEG_INFINITY {
+    if accuracy == Accuracy::Direct || choice.cost < SMALL || highest == f64::NEG_INFINITY {
         return choice;
     }
     let (direct, ratio) = (choice, choice.ceiling_ln - floor_ln);
@@ -172,20 +175,20 @@ pub fn choose(
             accuracy
                 .allows(tried.bound, |seed| observed_error(spikes, bins, bandwidths, scale, (&tried, seed)))
         };
-        // The error falls with every degree: bisection, since tables and samples cost.
-        let (mut q, mut above) = (2, MOST_TERMS + 1);
+        let counts = Counts::new(spikes, bins, bandwidths, cell, direct.bits(floor_ln));
+        let cost = |q: usize| weights + counts.cost(q, axes);
+        // Only degrees that would be cheaper than what is there are worth an error table or
+        // samples; among them the error falls with every degree: bisection.
+        let mut above = (2..=MOST_TERMS).find(|q| cost(*q) >= choice.cost).unwrap_or(MOST_TERMS + 1) - 1;
+        if above < 2 || !enough(above) {
+            continue;
+        }
+        let mut q = 2;
         while q < above {
             let middle = (q + above) / 2;
             if enough(middle) { above = middle } else { q = middle + 1 }
         }
-        if q > MOST_TERMS {
-            continue;
-        }
-        let counts = Counts::new(spikes, bins, bandwidths, cell, direct.bits(floor_ln));
-        let cost = weights + counts.cost(q, axes);
-        if cost < choice.cost {
-            choice = Choice { cost, ..with(q) };
-        }
+        choice = Choice { cost: cost(q), ..with(q) };
     }
     choice
 }
