@@ -160,9 +160,11 @@ impl Set {
 
 type How = (Accuracy, Precision);
 
-/// What is tried: the request, and what becomes of the choice.
-fn ways() -> Vec<(String, How, Box<dyn Fn(Choice) -> Choice>)> {
-    let mut ways: Vec<(String, How, Box<dyn Fn(Choice) -> Choice>)> = Vec::new();
+/// What is tried: its name, the request, and what becomes of the choice.
+type Way = (String, How, Box<dyn Fn(Choice) -> Choice>);
+
+fn ways() -> Vec<Way> {
+    let mut ways: Vec<Way> = Vec::new();
     for precision in [Precision::F64, Precision::F32] {
         for accuracy in [Accuracy::Direct, Accuracy::EXACT] {
             ways.push((

@@ -1,6 +1,6 @@
 //! The two types that blocks are computed in, at every level.
 
-use super::block::{Asked, registers, run_doubles, run_singles};
+use super::simd::{Asked, registers, run_doubles, run_singles};
 use super::tables::Tables;
 use super::work::Work;
 use crate::backend::CpuLevel;

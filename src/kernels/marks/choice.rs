@@ -3,8 +3,7 @@
 use super::expansion::{CELLS, ErrorTable, MOST_TERMS};
 use super::moments::{Layout, extent, first_axis, reach};
 use super::observed::observed_error;
-use super::product::GROUP;
-use super::tables::Range;
+use super::tables::{GROUP, Range};
 use super::{Bandwidths, EncodingSpikes, Method, PlaceBins, Precision};
 
 /// How exact the sums must be.

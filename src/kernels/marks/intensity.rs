@@ -1,8 +1,8 @@
 //! The prepared electrode: log intensities of any number of decoding spikes.
 
 use super::arithmetic::Arithmetic;
-use super::block::Asked;
 use super::moments::{Layout, first_axis, moments};
+use super::simd::Asked;
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
 use super::work::Work;
 use super::{Bandwidths, Choice, EncodingSpikes, Method, PlaceBins, Precision};

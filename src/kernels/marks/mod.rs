@@ -16,14 +16,13 @@
 //! Lanes never meet: a spike's row has the same bits whatever else is in the block.
 
 mod arithmetic;
-mod block;
 mod choice;
 pub mod definition;
 mod expansion;
 mod intensity;
 mod moments;
 mod observed;
-mod product;
+mod simd;
 mod tables;
 mod work;
 

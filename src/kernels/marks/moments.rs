@@ -5,8 +5,7 @@
 //! costs what a track costs, and a stray position does not stretch a table.
 
 use super::expansion::{coefficients, polynomials};
-use super::product::{GROUP, PAD};
-use super::tables::Range;
+use super::tables::{GROUP, PAD, Range};
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
 

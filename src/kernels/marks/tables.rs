@@ -6,9 +6,16 @@
 //! pairs left out can together add at most the stated share of it.
 
 use super::moments::Moments;
-use super::product::TILE;
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
+
+/// Encoding spikes whose weights are kept at a time: sums within a tile are rounded apart from
+/// the sum over tiles, which keeps single precision near the rounding of one operation.
+pub(super) const TILE: usize = 64;
+/// Rows of values by spike are padded to this many, the lanes of the widest register.
+pub(super) const PAD: usize = 16;
+/// Broadcast values per pass: 6 x 4 registers of 32 or 6 x 2 of 16.
+pub(super) const GROUP: usize = 6;
 
 /// Position side of the sum.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! Working memory of a block of decoding spikes.
 
-use super::product::{GROUP, TILE};
-use super::tables::Tables;
+use super::tables::{GROUP, TILE, Tables};
 use crate::kernels::simd::Element;
 
 /// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.

@@ -1,12 +1,14 @@
 //! One block of decoding spikes against all encoding spikes, lanes = decoding spikes.
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
+mod product;
+
 use super::moments::{Axis, Cell, Moments};
-use super::product::{GROUP, PAD, TILE, accumulate, add_squares, project_pairs, weigh};
-use super::tables::{Direct, Scheme, Tables};
+use super::tables::{Direct, GROUP, PAD, Scheme, TILE, Tables};
 use super::work::Work;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
+use product::{accumulate, add_squares, project_pairs, weigh};
 
 /// Direct sums `[interior bin][lane]`.
 #[inline(always)]

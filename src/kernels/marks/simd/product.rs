@@ -5,16 +5,8 @@
 //! cells, moments into fields, and fields into sums at bins.
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
-use super::tables::Tables;
+use crate::kernels::marks::tables::{GROUP, TILE, Tables};
 use crate::kernels::simd::Real;
-
-/// Encoding spikes whose weights are kept at a time: sums within a tile are rounded apart from
-/// the sum over tiles, which keeps single precision near the rounding of one operation.
-pub(super) const TILE: usize = 64;
-/// Rows of values by spike are padded to this many, the lanes of the widest register.
-pub(super) const PAD: usize = 16;
-/// Broadcast values per pass: 6 x 4 registers of 32 or 6 x 2 of 16.
-pub(super) const GROUP: usize = 6;
 
 /// Adds the squared distances of `V` registers of decoding spikes to one encoding spike.
 #[inline(always)]
