@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nissl::backend::CpuLevel;
-use nissl::commands::decode::states::Model;
+use nissl::commands::decode::options::Model;
 use nissl::kernels::hmm::{Chain, Filter, Outcome, Smoother, Steps, Viterbi, estimates};
 use nissl::kernels::simd::peak::multiply_add_burst;
 use nissl::kernels::transition::Walk;

@@ -29,6 +29,7 @@ complete -c nissl -n "__fish_nissl_needs_command" -s h -l help -d 'Print help (s
 complete -c nissl -n "__fish_nissl_needs_command" -s V -l version -d 'Print version'
 complete -c nissl -n "__fish_nissl_needs_command" -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
 complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_needs_command" -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
 complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
 complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
@@ -42,7 +43,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l n-interpolate
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l consensus -d 'Shares of bad channels from which on an epoch is dropped: START:STOP:COUNT, evenly spaced, or a list [default: 0:1:11]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l cv -d 'Folds of the cross-validation over epochs, 2 or more [default: 10; 5 for global]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l decim -d 'Keep every N-th sample, the one at time 0 among them; global only [default: 1]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l seed -d 'Seed of splits and random draws, 0 to 4294967295 [default: 42; 435656 for ransac]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l seed -d 'Seed of all that is drawn at random, 0 to 4294967295 [default: 42; 435656 for ransac]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l thresholds -d 'Thresholds to use instead of a search, in the data\'s unit: JSON that maps channel names to numbers, or a summary.json' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l apply -d 'State fitted before (autoreject.h5 of nissl or of the peer): votes, repairs, drops, no fit' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l reject-log -d 'Reject log (.npz), perhaps edited by hand: repairs and drops as it says' -r -F
@@ -53,7 +54,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l electrodes -d
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l montage -d 'Positions by standard names, such as standard_1020, standard_1005, biosemi64' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l unit -d 'Unit of the stored numbers: V, mV, uV, nV, T, nT, pT, fT, T/m, pT/cm, fT/cm, M, mM, uM; the cleaned epochs keep it [default: the SI unit]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l sfreq -d 'Sampling rate, hertz [default: from the file]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -85,7 +86,7 @@ ignore\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dtype -d 'Working and output type: auto keeps float64 and makes all else float32 [default: auto]' -r -f -a "auto\t''
 f32\t''
 f64\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l algorithm -d 'How to compute [default: auto, chosen from shape, type and kernel]' -r -f -a "auto\t''
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l algorithm -d 'How to compute [default: the fastest way that keeps the answers]' -r -f -a "auto\t''
 direct\t''
 separable\t''
 runs\t''
@@ -95,8 +96,8 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l mean-passes -d 
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exclude -d 'Centre values that --mean-passes copies instead of averaging: numbers and nan by commas, or none [default: nan]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l var -d 'Variable or dataset that holds the raster [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dims -d 'Names of the axes that are rows and columns, such as lat,lon [default: the last two]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of input and result side by side (.svg or .png)' -r -F
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -120,8 +121,65 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dry-run -d 'Pri
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l model -d 'States and movement: decoder (one random walk), contfrag (continuous, fragmented), nonlocal (local, no-spike, non-local continuous and fragmented), nospike-contfrag' -r -f -a "decoder\t''
+contfrag\t''
+nonlocal\t''
+nospike-contfrag\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l likelihood -d 'What the spikes tell: clusterless is their waveform features, sorted the unit they belong to' -r -f -a "clusterless\t''
+sorted\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-std -d 'Standard deviation of the position kernel, for all axes or one for each [default: 6]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l waveform-std -d 'Standard deviation of the mark kernel, for all features or one for each [default: 24]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l bin-size -d 'Side of a place bin, for all axes or one for each [default: 2]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-range -d 'Ends of the place grid, LOW:HIGH for each axis [default: those of the positions]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l interior -d 'Which bins take part: visited (closed over gaps), all, or FILE.npy, truth values of the grid\'s shape' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l track-graph -d 'Track graph (JSON: node_positions, edges, edge_order, edge_spacing); positions are projected on it' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l movement-var -d 'Variance of the random walk per time bin, length squared' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l discrete-transition -d 'Probabilities of going from state to state per time bin: rows by ;, such as "0.98 0.02; 0.02 0.98", or the diagonal alone [default: the model\'s]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l initial -d 'Probabilities of the states at the start, by commas [default: the model\'s]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l no-spike-rate -d 'Rate of the no-spike state, hertz' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-penalty -d 'Nats taken from non-local positions where the animal is; nonlocal only [default: 0]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l penalty-std -d 'Distance over which the penalty falls off [default: 1]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l log-floor -d 'Where a spike\'s intensity stops falling: peer is 1e-15 in units of the mark space, relative:N is N nats under the electrode\'s greatest (34.5 does what the peer means)' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l algorithm -d 'How to compute [default: the fastest way that keeps the answers]' -r -f -a "exact\t''
+direct\t''
+approx\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tol -d 'With --algorithm approx: largest error of a spike\'s log intensity, nats, guaranteed' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tol-observed -d 'With --algorithm approx: the same on 1000 samples only, not guaranteed' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l precision -d 'Element type of the likelihood; f64 takes the direct product unless --algorithm approx is given' -r -f -a "f32\t''
+f64\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l seed -d 'Seed of all that is drawn at random, 0 to 4294967295 [default: 42; 435656 for ransac]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l time -d 'Decoding times START:STOP:STEP, seconds, STOP excluded [default: the file\'s, else the range of the positions in their median steps]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encode-interval -d 'Encoding intervals START:STOP, seconds, both ends included [default: the file\'s mask, else all]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encoding-model -d 'Encoding model written by --fit-only, instead of a fit' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-series -d 'Position series of an NWB file, by name or path [default: the only one]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l features -d 'Columns of an NWB units table that are the marks, by commas, in order [default: the only one that can be]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l save -d 'What to write besides the acausal posterior: filter, predictive, loglik, map, mean, hpd, viterbi, by commas' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l rate-units -d 'Unit of the rates: samples takes decoding bins as long as position samples, as the peer does; seconds does not'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fix-timestamps -d 'Keep the first of position samples whose time stamps repeat or step back'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit the encoding model, write it to -o and stop'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -7,7 +7,7 @@ mod python;
 
 use nissl::backend::CpuLevel;
 use nissl::commands::decode::encoding::{
-    EncodingData, EncodingModel, EncodingTrain, RateUnits, Settings, SpikeKind,
+    EncodingData, EncodingModel, EncodingTrain, Likelihood, RateUnits, Settings,
 };
 use nissl::commands::decode::grid::{GridOptions, PlaceGrid};
 use nissl::commands::decode::model_file;
@@ -44,7 +44,7 @@ fn model() -> EncodingModel {
     ];
     let data = EncodingData { samples, axes: 2, weights: Vec::new(), trains };
     let settings = Settings {
-        kind: SpikeKind::Clusterless,
+        kind: Likelihood::Clusterless,
         bin_size: vec![1.0],
         position_std: vec![2.0],
         waveform_std: vec![24.0],

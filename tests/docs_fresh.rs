@@ -189,6 +189,11 @@ fn every_value_that_may_be_left_out_tells_its_default() {
         "channels",
         "electrodes",
         "montage",
+        "track_graph",
+        "encoding_model",
+        "tol",
+        "tol_observed",
+        "save",
     ];
     for (command, flag) in all_flags() {
         let id = flag.get_id().as_str();

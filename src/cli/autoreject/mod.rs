@@ -125,7 +125,7 @@ pub struct AutorejectArgs {
     #[arg(long, conflicts_with = "reject_log", help_heading = "Method")]
     drop_unrepaired: bool,
 
-    /// Seed of splits and random draws, 0 to 4294967295 [default: 42; 435656 for ransac]
+    /// Seed of all that is drawn at random, 0 to 4294967295 [default: 42; 435656 for ransac]
     #[arg(
         long,
         value_name = "N",
@@ -179,7 +179,7 @@ pub struct AutorejectArgs {
     sfreq: Option<f64>,
 
     /// Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the
-    /// input is stored]
+    /// input is stored; none for decode]
     #[arg(
         long,
         value_name = "LEVEL",

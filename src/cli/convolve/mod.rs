@@ -119,7 +119,7 @@ pub struct ConvolveArgs {
     #[arg(long, conflicts_with = "job", help_heading = "Method")]
     fast: bool,
 
-    /// How to compute [default: auto, chosen from shape, type and kernel]
+    /// How to compute [default: the fastest way that keeps the answers]
     #[arg(
         long,
         value_name = "NAME",
@@ -172,12 +172,12 @@ pub struct ConvolveArgs {
     #[arg(long, help_heading = "Input")]
     raw: bool,
 
-    /// Picture of input and result side by side (.svg or .png)
+    /// Picture of the result, beside the input or with the animal's path (.svg or .png)
     #[arg(long, value_name = "FILE", value_parser = picture, help_heading = "Output")]
     plot: Option<PathBuf>,
 
     /// Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the
-    /// input is stored]
+    /// input is stored; none for decode]
     #[arg(
         long,
         value_name = "LEVEL",

@@ -39,6 +39,10 @@ Examples:
 /// smoother of non_local_detector. Reads NWB, HDF5 (/position, /electrodes or /units, /decode) and
 /// folders of .npy with the same tree; writes netCDF-4 that xarray opens. Lengths are in the unit of
 /// the positions, features in the unit of the marks, times in seconds.
+///
+/// Sums over encoding spikes: --algorithm exact, the default, takes the cheapest way whose error of a
+/// spike's log intensity is at most 2e-6 nats, direct the plain product, approx what --tol (guaranteed)
+/// or --tol-observed (sampled) allows; --dry-run tells what was taken and why.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DecodeArgs {
@@ -138,8 +142,7 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "UNIT", default_value = "samples", value_parser = one_of(RATE_UNITS), help_heading = "Model")]
     rate_units: bool,
 
-    /// How the likelihood is computed: exact is the cheapest way whose error is at most 2e-6 nats,
-    /// direct the plain product, approx what --tol allows
+    /// How to compute [default: the fastest way that keeps the answers]
     #[arg(long, value_name = "NAME", value_parser = one_of(ALGORITHMS), help_heading = "Method")]
     algorithm: Option<Way>,
 
@@ -155,9 +158,9 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = one_of(PRECISIONS), help_heading = "Method")]
     precision: Precision,
 
-    /// Seed of the samples that errors are observed on
-    #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Method")]
-    seed: u64,
+    /// Seed of all that is drawn at random, 0 to 4294967295 [default: 42; 435656 for ransac]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32), help_heading = "Method")]
+    seed: Option<u32>,
 
     /// Decoding times START:STOP:STEP, seconds, STOP excluded [default: the file's, else the range
     /// of the positions in their median steps]
@@ -202,11 +205,12 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "LIST", value_parser = saves, help_heading = "Output")]
     save: Option<Listed<Save>>,
 
-    /// Picture of the posterior over time with the animal's position (.svg or .png)
+    /// Picture of the result, beside the input or with the animal's path (.svg or .png)
     #[arg(long, value_name = "FILE", value_parser = picture, help_heading = "Output")]
     plot: Option<PathBuf>,
 
-    /// Deflate level of the output, 1 (fast) to 9 (small) [default: not compressed]
+    /// Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the
+    /// input is stored; none for decode]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(1..=9), help_heading = "Output")]
     compress: Option<u32>,
 
@@ -269,7 +273,7 @@ impl DecodeArgs {
             fix_timestamps: self.fix_timestamps,
             plot: self.plot.clone(),
             compress: self.compress,
-            seed: self.seed,
+            seed: u64::from(self.seed.unwrap_or(42)),
             chunk_rows: None,
         })
     }

@@ -37,7 +37,7 @@ impl<'a> AnimalDistances<'a> {
 
     /// Distances from the bin that holds `position` (one value per axis, linearised) to each interior
     /// bin; none where the position is not a number: no penalty then.
-    pub fn from_position(&mut self, position: &[f64]) -> Option<&[f64]> {
+    pub fn distances(&mut self, position: &[f64]) -> Option<&[f64]> {
         let from = self.lookup.interior_bin(position)?;
         let (paths, bins) = (&self.paths, self.bins);
         let row = self.rows.entry(from).or_insert_with(|| match paths {
@@ -53,7 +53,7 @@ impl<'a> AnimalDistances<'a> {
 
     /// Adds the penalty `-weight * exp(-distance^2 / (2 std^2))` of a row to its log likelihoods.
     pub fn penalise(&mut self, position: &[f64], (weight, std): (f64, f64), log_likelihood: &mut [f64]) {
-        let Some(row) = self.from_position(position) else { return };
+        let Some(row) = self.distances(position) else { return };
         for (value, distance) in log_likelihood.iter_mut().zip(row) {
             *value -= weight * (-0.5 * distance * distance / (std * std)).exp();
         }
@@ -132,9 +132,9 @@ mod tests {
         let grid = PlaceGrid::from_edges(edges, vec![true, false, true, true, true, true]).unwrap();
         let mut distances = AnimalDistances::new(&grid, None);
         let diagonal = 5f64.sqrt();
-        let row = distances.from_position(&[1.0, 0.5]).unwrap();
+        let row = distances.distances(&[1.0, 0.5]).unwrap();
         assert_row(row, &[0.0, 2.0 * diagonal, 2.0, diagonal, diagonal + 1.0]);
-        assert!(distances.from_position(&[f64::NAN, 0.5]).is_none());
+        assert!(distances.distances(&[f64::NAN, 0.5]).is_none());
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         let edges = vec![vec![0.0, 1.0, 2.0, 3.0, 4.0]];
         let grid = PlaceGrid::from_edges(edges, vec![true, true, false, true]).unwrap();
         let mut distances = AnimalDistances::new(&grid, None);
-        assert_eq!(distances.from_position(&[0.2]).unwrap(), [0.0, 1.0, f64::INFINITY]);
+        assert_eq!(distances.distances(&[0.2]).unwrap(), [0.0, 1.0, f64::INFINITY]);
         let mut row = [-1.0, -1.0, -1.0];
         distances.penalise(&[0.2], (3.0, 2.0), &mut row);
         assert_row(&row, &[-4.0, -1.0 - 3.0 * (-0.125f64).exp(), -1.0]);
@@ -158,6 +158,6 @@ mod tests {
         let grid = track.grid(2.0).unwrap();
         let mut distances = AnimalDistances::new(&grid, Some(&track));
         // From the second bin of the stem: both branches start at its end.
-        assert_row(distances.from_position(&[3.0]).unwrap(), &[2.0, 0.0, 2.0, 4.0, 2.0, 4.0]);
+        assert_row(distances.distances(&[3.0]).unwrap(), &[2.0, 0.0, 2.0, 4.0, 2.0, 4.0]);
     }
 }
