@@ -252,3 +252,81 @@ fn threads_and_memory_do_not_show() {
         assert!(*first.get_or_insert_with(|| bytes.clone()) == bytes, "{threads} threads, {memory}");
     }
 }
+
+/// Error or warning lines of a run of the real rat, and its exit code.
+fn said(flags: &[&str], out: &Path) -> (Option<i32>, String) {
+    let mut command = nissl(&["decode", "-q", "--progress", "none"]);
+    let rat = fixture("decode/real/clusterless.h5");
+    let output = command.arg(rat).arg("-o").arg(out).args(flags).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_model_fitted_once_gives_the_bytes_of_a_fit_and_flags_must_agree_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let flags = ["--position-std", "12", "--bin-size", "6", "--movement-var", "36"];
+    let time = ["--time", "4997:5007:0.0166"];
+    let model = at("model.h5");
+    let (code, text) = said(&[&flags[..], &["--fit-only"]].concat(), &model);
+    assert_eq!(code, Some(0), "{text}");
+    said(&[&flags[..], &time].concat(), &at("fit.nc"));
+    let model = model.to_str().unwrap();
+    said(&[&flags[..], &time, &["--encoding-model", model]].concat(), &at("model.nc"));
+    assert!(std::fs::read(at("fit.nc")).unwrap() == std::fs::read(at("model.nc")).unwrap());
+    let (code, text) = said(&["--bin-size", "5", "--encoding-model", model], &at("other.nc"));
+    assert_eq!(code, Some(65), "{text}");
+    assert!(text.contains("--bin-size 5; leave --bin-size out"), "{text}");
+    assert!(!at("other.nc").exists());
+}
+
+#[test]
+fn slips_are_told_in_one_line_and_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.nc");
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--memory", "2M"], 1, "the least that works is"),
+        (&["--bin-size", "1e-6"], 65, "give a larger --bin-size"),
+        (&["--encode-interval", "0:1"], 65, "check --encode-interval"),
+        (&["--model", "contfrag", "--initial", "1,1"], 2, "--initial sums to 2"),
+        (&["--position-std", "1,2"], 2, "2 values given"),
+        (&["--waveform-std", "1,2"], 2, "electrode 0 has 4"),
+        (&["--algorithm", "approx"], 2, "--tol X"),
+        (&["--position-penalty", "2"], 2, "--model nonlocal"),
+    ];
+    for (flags, expected, part) in cases {
+        let (code, text) = said(flags, &out);
+        assert_eq!(code, Some(expected), "{flags:?}: {text}");
+        assert!(text.contains(part) && text.lines().count() == 1, "{flags:?}: {text}");
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "{flags:?} left something");
+    }
+}
+
+#[test]
+fn spikes_that_tell_nothing_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = ["--time", "4997:5000:0.0166666"];
+    let (code, text) = said(&[&time[..], &["--waveform-std", "0.01"]].concat(), &folder.path().join("a.nc"));
+    assert!(code == Some(0) && text.contains("at the floor in every bin"), "{text}");
+    let (code, text) = said(&["--time", "0:1:0.0166666"], &folder.path().join("b.nc"));
+    assert!(code == Some(0) && text.contains("check --time"), "{text}");
+}
+
+#[test]
+fn sampled_and_guaranteed_tolerances_keep_their_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = Set::new("arena2d");
+    let loglik = |name: &str, flags: &[&str]| {
+        let out = folder.path().join(format!("{name}.nc"));
+        set.decode(&out, &[flags, &["--save", "loglik"]].concat());
+        let values = read(&out, "/log_likelihood").values;
+        values.into_iter().filter(|v| !v.is_nan()).collect::<Vec<_>>()
+    };
+    let exact = loglik("exact", &["--algorithm", "direct", "--precision", "f64"]);
+    for (name, flags) in [("tol", ["--tol", "1e-3"]), ("observed", ["--tol-observed", "1e-3"])] {
+        let found = loglik(name, &[&["--algorithm", "approx"][..], &flags].concat());
+        let apart = found.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        // A row of this set has six spikes at most.
+        assert!(apart <= 6e-3, "{name}: {apart}");
+    }
+}

@@ -101,6 +101,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     };
     if let Some(decoding) = &decoding {
         warnings.extend(step_warning(options, &session, decoding));
+        warnings.extend(no_spikes(&session, decoding));
     }
     let prepared = Prepared { options: options.clone(), session, model, marks, floors, decoding };
     let cuts = Budget::of(&prepared, context).cut()?;
@@ -156,6 +157,15 @@ fn step_warning(options: &Options, session: &Session, decoding: &Decoding) -> Op
              without spikes counts {:.2} times what it should; --rate-units seconds mends it",
             samples / bins
         )
+    })
+}
+
+/// A window of time that holds nothing is most likely a slip.
+fn no_spikes(session: &Session, decoding: &Decoding) -> Option<String> {
+    let (all, used) = (session.spikes(), decoding.spikes.iter().map(|d| d.rows.len()).sum::<usize>());
+    let (first, last) = (decoding.time.first()?, decoding.time.last()?);
+    (all > 0 && used == 0).then(|| {
+        format!("none of {all} spikes lies between the first and last decoding time, {first} and {last} s; check --time")
     })
 }
 

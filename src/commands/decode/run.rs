@@ -252,17 +252,18 @@ impl Decode<'_> {
 
     /// Warns of electrodes most of whose spikes say nothing; how many spikes that are in all.
     fn tell_floored(&self, floored: &[u64]) -> u64 {
-        for ((&count, spikes), train) in
-            floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains)
-        {
-            if 2 * count > spikes.rows.len() as u64 && !spikes.rows.is_empty() {
-                self.context.recorder.warn(format!(
-                    "{}: {count} of {} decoded spikes are at the floor in every bin and tell nothing; \
-                     --log-floor relative:34.5 or a larger --waveform-std mends it",
-                    train.label,
-                    spikes.rows.len()
-                ));
-            }
+        let trains = floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains);
+        let silent = trains.filter(|((count, spikes), _)| 2 * **count > spikes.rows.len() as u64);
+        let names: Vec<String> = silent
+            .filter(|((_, spikes), _)| !spikes.rows.is_empty())
+            .map(|((count, spikes), train)| format!("{} ({count} of {})", train.label, spikes.rows.len()))
+            .collect();
+        if let [first, more @ ..] = &names[..] {
+            let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            self.context.recorder.warn(format!(
+                "most decoded spikes are at the floor in every bin and tell nothing: {first}{others}; \
+                 --log-floor relative:34.5 or a larger --waveform-std mends it"
+            ));
         }
         floored.iter().sum()
     }

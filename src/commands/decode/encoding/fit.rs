@@ -79,7 +79,12 @@ impl EncodingModel {
         let mut trains = Vec::with_capacity(data.trains.len());
         for train in data.trains {
             if !sorted {
-                bandwidths("--waveform-std", &waveform_std, train.width, &train.name)?;
+                bandwidths(
+                    "--waveform-std",
+                    &waveform_std,
+                    train.width,
+                    &format!("electrode {}", train.name),
+                )?;
             }
             let positions = linear(&train.positions)?;
             trains.push(encoded(train, positions, sorted));
@@ -176,7 +181,10 @@ fn bandwidths(flag: &str, given: &[f64], columns: usize, of: &str) -> Result<Vec
     match given {
         [one] => Ok(vec![*one; columns]),
         each if each.len() == columns => Ok(each.to_vec()),
-        each => Err(Error::usage(format!("{flag}: {} values given, {of} has {columns} columns", each.len()))),
+        each => Err(Error::usage(format!(
+            "{flag}: {} values given, {of} has {columns}; give one for all or one for each",
+            each.len()
+        ))),
     }
 }
 

@@ -143,7 +143,7 @@ fn bad_settings_and_data_are_errors_that_name_the_fault() {
     };
     assert!(EncodingModel::fit(CpuLevel::detect(), data.clone(), (grid.clone(), None), &good).is_ok());
     let with = |std: Vec<f64>| Settings { waveform_std: std, ..good.clone() };
-    assert!(message(&data, &with(vec![1.0; 3])).contains("3 values given, tetrode 7 has 2"));
+    assert!(message(&data, &with(vec![1.0; 3])).contains("3 values given, electrode tetrode 7 has 2"));
     assert!(message(&data, &with(vec![0.0])).contains("--waveform-std 0"));
     assert!(message(&data, &Settings { position_std: vec![f64::NAN], ..good.clone() }).contains("NaN"));
     assert!(message(&data, &Settings { position_std: vec![1.0; 2], ..good.clone() }).contains("2 values"));
