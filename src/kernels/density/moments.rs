@@ -33,7 +33,7 @@ pub(super) const MARGIN: usize = 12;
 const REACH: usize = 24;
 /// Coefficients held at most, 512 MiB.
 const MOST_COEFFICIENTS: f64 = 6.4e7;
-/// Multiply-adds that a pair of [`at_points`] costs.
+/// Multiply-adds that a pair of `at_points` costs.
 pub const PAIR_COST: f64 = 16.0;
 /// Multiply-adds that a pair of [`super::on_grid`] with two axes costs.
 pub const GRID_PAIR_COST: f64 = 1.5;
