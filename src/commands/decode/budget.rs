@@ -5,9 +5,12 @@ use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, ResultLayout};
 use crate::commands::Context;
 use crate::error::{Error, Result};
+use crate::kernels::marks::BOXED;
 
 /// Larger chunks than this gain nothing.
 const ENOUGH_BYTES: u64 = 48 << 20;
+/// Where spikes of similar marks are computed together, more of them are more alike.
+const ENOUGH_BYTES_OF_SIMILAR: u64 = 1 << 30;
 /// Chunks in flight between likelihood and filter.
 pub const IN_FLIGHT: usize = 2;
 /// Smallest chunk and block.
@@ -98,7 +101,7 @@ impl<'a> Budget<'a> {
         let store = rows as u64 * shape.stored_row;
         let held = least + store <= self.limit;
         let room = self.limit - if held { store } else { 0 };
-        let mut chunk = shape.wished_chunk(rows).max(least_block);
+        let mut chunk = shape.wished_chunk(rows, self.enough()).max(least_block);
         while chunk > least_block && need(chunk, wished_block) > room {
             chunk = (chunk / 2 / least_block * least_block).max(least_block);
         }
@@ -110,6 +113,15 @@ impl<'a> Budget<'a> {
             output_bytes: output_bytes(&layout, &self.prepared.options.save),
             flop: self.flop(decoding),
         })
+    }
+
+    /// Bytes of a chunk that more gains nothing over.
+    fn enough(&self) -> u64 {
+        let similar = self.prepared.session.trains.iter().any(|train| train.width >= BOXED);
+        match similar && !self.prepared.marks.intensities.is_empty() {
+            true => ENOUGH_BYTES_OF_SIMILAR.min(self.limit / 8).max(ENOUGH_BYTES),
+            false => ENOUGH_BYTES,
+        }
     }
 
     fn flop(&self, decoding: &Decoding) -> f64 {
@@ -181,10 +193,10 @@ impl Shape {
         rows as u64 * self.block_row
     }
 
-    fn wished_chunk(&self, rows: usize) -> usize {
+    fn wished_chunk(&self, rows: usize, enough: u64) -> usize {
         let spikes: u64 = self.spikes.iter().map(|&n| u64::from(n)).sum();
         let row = self.chunk_row + (spikes * self.spike).div_ceil(rows as u64);
-        let wished = (ENOUGH_BYTES / row.max(1)) as usize;
+        let wished = (enough / row.max(1)) as usize;
         (wished / FEWEST_ROWS * FEWEST_ROWS).clamp(FEWEST_ROWS.min(rows), rows)
     }
 }

@@ -9,7 +9,7 @@ use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::LogLikelihood;
-use crate::kernels::marks::{Intensity, Scratch};
+use crate::kernels::marks::{Intensity, Scratch, by_marks};
 use crate::kernels::simd::Element;
 use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
@@ -39,6 +39,9 @@ pub enum Adds<'a> {
         marks: &'a [f64],
         /// Features of a mark.
         width: usize,
+        /// Bandwidths of the features where spikes of similar marks are computed together; else
+        /// empty, and spikes are taken in time order.
+        similar: Vec<f64>,
     },
     /// The same log place field for every spike of a unit.
     Field(Vec<f64>),
@@ -100,11 +103,31 @@ impl<T: Value> LikelihoodRows<T> {
     }
 }
 
-/// One block of spikes at work.
+/// One block of spikes at work: `spikes` counts places in the order of the chunk.
 struct Share<'a, T> {
     train: usize,
     spikes: Range<usize>,
     out: &'a mut [T],
+}
+
+/// A train's spikes of one chunk.
+struct Part {
+    /// Which they are.
+    spikes: Range<usize>,
+    /// Order in which they are computed, counted from the first; empty for time order.
+    order: Vec<usize>,
+    /// Place of each in that order; empty likewise.
+    places: Vec<u32>,
+    /// Place of the first in the chunk's buffer.
+    base: usize,
+}
+
+impl Part {
+    /// Where the log intensity of `spike` lies in the chunk's buffer, in rows.
+    fn row_of(&self, spike: usize) -> usize {
+        let at = spike - self.spikes.start;
+        self.base + self.places.get(at).map_or(at, |&place| place as usize)
+    }
 }
 
 impl Likelihood<'_> {
@@ -118,36 +141,78 @@ impl Likelihood<'_> {
         self.bins() + self.extras.len()
     }
 
-    fn intensities<T: Value>(&self, ranges: &[Range<usize>], out: &mut [T]) -> Result<()> {
+    /// The spikes of every train in a chunk, and in which order they are computed.
+    fn parts(&self, chunk: &Chunk) -> Vec<Part> {
+        let part = |train: &Train<'_>| {
+            let spikes = train.within(chunk.start, chunk.end);
+            let mut order = Vec::new();
+            if let Adds::Marks { marks, width, similar, .. } = &train.adds
+                && !similar.is_empty()
+            {
+                order = (0..spikes.len()).collect();
+                by_marks(&mut order, &marks[spikes.start * width..spikes.end * width], similar, BLOCK);
+            }
+            let mut places = vec![0; order.len()];
+            for (place, &at) in order.iter().enumerate() {
+                places[at] = place as u32;
+            }
+            Part { spikes, order, places, base: 0 }
+        };
+        let mut parts: Vec<Part> = self.trains.par_iter().map(part).collect();
+        let mut base = 0;
+        for (train, part) in self.trains.iter().zip(&mut parts) {
+            part.base = base;
+            if matches!(train.adds, Adds::Marks { .. }) {
+                base += part.spikes.len();
+            }
+        }
+        parts
+    }
+
+    fn intensities<T: Value>(&self, parts: &[Part], out: &mut [T]) -> Result<()> {
         let mut shares = Vec::new();
         let mut rest = out;
-        for (train, range) in ranges.iter().enumerate() {
+        for (train, part) in parts.iter().enumerate() {
             if matches!(self.trains[train].adds, Adds::Field(_)) {
                 continue;
             }
-            for start in range.clone().step_by(BLOCK) {
-                let spikes = start..range.end.min(start + BLOCK);
+            for start in (0..part.spikes.len()).step_by(BLOCK) {
+                let spikes = start..part.spikes.len().min(start + BLOCK);
                 let (mine, others) = rest.split_at_mut(spikes.len() * self.bins());
                 rest = others;
                 shares.push(Share { train, spikes, out: mine });
             }
         }
-        shares.into_par_iter().try_for_each_init(Scratch::default, |scratch, share| {
+        let room = || (Scratch::default(), Vec::new());
+        shares.into_par_iter().try_for_each_init(room, |room, share| {
             if self.recorder.is_cancelled() {
                 return Err(Error::Interrupted);
             }
             self.recorder.worked_here();
-            self.recorder.share(STAGE, || self.block(share, scratch));
+            self.recorder.share(STAGE, || self.block(&parts[share.train], share, room));
             Ok(())
         })
     }
 
-    fn block<T: Value>(&self, share: Share<'_, T>, scratch: &mut Scratch) {
-        if let Adds::Marks { intensity, marks, width } = &self.trains[share.train].adds {
-            let marks = &marks[share.spikes.start * width..share.spikes.end * width];
-            let floored = intensity.log_intensity(self.level, marks, share.out, scratch);
-            self.floored[share.train].fetch_add(floored.spikes as u64, Ordering::Relaxed);
-        }
+    fn block<T: Value>(
+        &self,
+        part: &Part,
+        share: Share<'_, T>,
+        (scratch, gathered): &mut (Scratch, Vec<f64>),
+    ) {
+        let Adds::Marks { intensity, marks, width, .. } = &self.trains[share.train].adds else { return };
+        let mine = &marks[part.spikes.start * width..part.spikes.end * width];
+        let marks = if part.order.is_empty() {
+            &mine[share.spikes.start * width..share.spikes.end * width]
+        } else {
+            gathered.clear();
+            for &at in &part.order[share.spikes.clone()] {
+                gathered.extend_from_slice(&mine[at * width..(at + 1) * width]);
+            }
+            gathered
+        };
+        let floored = intensity.log_intensity(self.level, marks, share.out, scratch);
+        self.floored[share.train].fetch_add(floored.spikes as u64, Ordering::Relaxed);
     }
 
     /// Adds up one row; `sum` holds its values afterwards. `next` is the first spike of each train
@@ -161,7 +226,7 @@ impl Likelihood<'_> {
         for (value, extra) in extras.iter_mut().zip(&self.extras) {
             *value = if missing { 0.0 } else { extra.get(row as usize).copied().unwrap_or(0.0) };
         }
-        for ((train, &(base, first)), next) in self.trains.iter().zip(computed.bases).zip(next) {
+        for ((train, part), next) in self.trains.iter().zip(computed.parts).zip(next) {
             while train.rows.get(*next).is_some_and(|&r| u64::from(r) == row) {
                 let spike = *next;
                 *next += 1;
@@ -169,7 +234,7 @@ impl Likelihood<'_> {
                     _ if missing => {}
                     Adds::Field(field) => add(sum, field),
                     Adds::Marks { .. } => {
-                        let start = (base + spike - first) * self.bins();
+                        let start = part.row_of(spike) * self.bins();
                         add(sum, &computed.spikes[start..start + self.bins()]);
                     }
                 }
@@ -181,11 +246,10 @@ impl Likelihood<'_> {
     }
 }
 
-/// Log intensities of a chunk's spikes, and where each train's begin: place of its first spike in
-/// the buffer, and that spike's number.
+/// Log intensities of a chunk's spikes, and where each train's lie.
 struct Computed<'a, T> {
     spikes: &'a [T],
-    bases: &'a [(usize, usize)],
+    parts: &'a [Part],
 }
 
 fn add<T: Value>(sum: &mut [f64], more: &[T]) {
@@ -209,20 +273,14 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
     fn process(&self, chunk: &Chunk, _: &mut (), output: &mut LikelihoodRows<T>) -> Result<()> {
         let all = self.likelihood;
         let (bins, columns, rows) = (all.bins(), all.columns(), chunk.len() as usize);
-        let ranges: Vec<Range<usize>> = all.trains.iter().map(|t| t.within(chunk.start, chunk.end)).collect();
-        let mut bases = Vec::with_capacity(ranges.len());
-        let mut count = 0;
-        for (train, range) in all.trains.iter().zip(&ranges) {
-            bases.push((count, range.start));
-            if matches!(train.adds, Adds::Marks { .. }) {
-                count += range.len();
-            }
-        }
+        let split = all.parts(chunk);
+        let marked = |(train, _): &(&Train<'_>, &Part)| matches!(train.adds, Adds::Marks { .. });
+        let count: usize = all.trains.iter().zip(&split).filter(marked).map(|(_, p)| p.spikes.len()).sum();
         output.spikes.resize(count * bins, T::default());
         output.values.resize(rows * columns, T::default());
         output.offset.resize(rows, 0.0);
-        all.intensities(&ranges, &mut output.spikes)?;
-        let computed = Computed { spikes: &output.spikes, bases: &bases };
+        all.intensities(&split, &mut output.spikes)?;
+        let computed = Computed { spikes: &output.spikes, parts: &split };
         let parts = output.values.par_chunks_mut(columns.max(1) * ROWS_OF_A_SHARE);
         let offsets = output.offset.par_chunks_mut(ROWS_OF_A_SHARE);
         parts.zip(offsets).enumerate().for_each_init(

@@ -21,6 +21,7 @@ use super::walks;
 use crate::commands::{Context, Outcome};
 use crate::error::{Error, Result};
 use crate::kernels::hmm;
+use crate::kernels::marks::BOXED;
 use crate::pipeline::chunk;
 use crate::pipeline::run::{Buffers, run_as};
 use crate::report::Work;
@@ -185,6 +186,10 @@ impl Decode<'_> {
                         marks: &train.marks
                             [spikes.spikes.start * train.width..spikes.spikes.end * train.width],
                         width: train.width,
+                        similar: match train.width >= BOXED {
+                            true => prepared.model.mark_std(at),
+                            false => Vec::new(),
+                        },
                     },
                     None => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
                 },

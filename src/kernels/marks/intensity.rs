@@ -1,6 +1,7 @@
 //! The prepared electrode: log intensities of any number of decoding spikes.
 
 use super::arithmetic::Arithmetic;
+use super::boxes::{BOXED, PIECE, by_marks};
 use super::moments::{Layout, first_axis, moments};
 use super::simd::Asked;
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
@@ -185,6 +186,9 @@ impl Intensity {
             work.fit(tables, lanes * used, tables.slots());
             let here = (count - at).min(lanes * used);
             turn(&self.marks, &marks[at * width..(at + here) * width], lanes * used, &mut work.spikes);
+            if width >= BOXED {
+                work.enclose(width, lanes * used, here);
+            }
             E::run(level, tables, Asked::Bins(tables.slots()), used, work);
             let rows = &mut out[at * bins..(at + here) * bins];
             floored += self.finish(tables, &work.sums, lanes * used, rows);
@@ -271,14 +275,25 @@ fn prepare<E: Element>(
             ((0..spikes.len()).collect(), Scheme::Direct(direct(spikes, bins, bandwidths, range)))
         }
         Method::Moments { cell, terms_below } => {
-            let layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
+            let mut layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
+            if spikes.width >= BOXED {
+                for cell in &layout.cells {
+                    let mine = &mut layout.order[cell.first..cell.first + cell.count];
+                    by_marks(mine, spikes.marks, bandwidths.mark, PIECE);
+                }
+            }
             let order = layout.order.clone();
             let made = moments(spikes, bins, bandwidths, (layout, terms_below), range);
             (order, Scheme::Moments(Box::new(made)))
         }
     };
+    let marks = marks.rows(spikes.marks, &order);
+    let mut scheme = scheme;
+    if let (Scheme::Moments(moments), true) = (&mut scheme, spikes.width >= BOXED) {
+        moments.enclose(&marks, spikes.width);
+    }
     Tables {
-        marks: marks.rows(spikes.marks, &order),
+        marks,
         positions: positions.rows(spikes.positions, &order),
         width: spikes.width,
         axes: spikes.axes,

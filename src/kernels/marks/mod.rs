@@ -16,6 +16,7 @@
 //! Lanes never meet: a spike's row has the same bits whatever else is in the block.
 
 mod arithmetic;
+mod boxes;
 mod choice;
 pub mod definition;
 mod expansion;
@@ -26,6 +27,7 @@ mod simd;
 mod tables;
 mod work;
 
+pub use boxes::{BOXED, by_marks};
 pub use choice::{Accuracy, Choice, choose};
 pub use intensity::{Floored, Intensity, Scratch};
 pub use observed::observed_error;

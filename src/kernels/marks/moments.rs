@@ -4,6 +4,7 @@
 //! `across` index are a row. Only occupied columns and rows of cells exist, so a track in an arena
 //! costs what a track costs, and a stray position does not stretch a table.
 
+use super::boxes::{PIECE, push_box};
 use super::expansion::{coefficients, polynomials};
 use super::tables::{GROUP, PAD, Range};
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
@@ -20,6 +21,8 @@ pub(super) struct Cell {
     pub(super) values: usize,
     /// Index among the occupied columns.
     pub(super) column: usize,
+    /// Start of the boxes of its pieces.
+    pub(super) boxes: usize,
 }
 
 /// Expansion coefficients of one axis: `[group of bins][bin][line of cells][degree]`.
@@ -59,6 +62,8 @@ pub(super) struct Moments<E> {
     pub(super) reached: Vec<bool>,
     /// Row of sums of every interior bin.
     pub(super) slots: Vec<u32>,
+    /// `[cell][piece][feature][least, greatest]` of scaled marks; empty where boxes do not pay.
+    pub(super) boxes: Vec<f64>,
 }
 
 /// The axis contracted first: that with fewer bins, since the first contraction costs the most.
@@ -118,7 +123,7 @@ impl Layout {
             if row == rows.len() {
                 rows.push((cells.len(), cells.len()));
             }
-            cells.push(Cell { first, count: chunk.len(), values: 0, column });
+            cells.push(Cell { first, count: chunk.len(), values: 0, column, boxes: 0 });
             rows[row].1 = cells.len();
         }
         Layout { first_axis, order, cells, rows, centers, half }
@@ -239,7 +244,33 @@ pub(super) fn moments<E: Element>(
     }
     let reached = wanted.chunks(GROUP).map(|bins| bins.iter().any(|groups| !groups.is_empty())).collect();
     let Layout { cells, rows, .. } = layout;
-    Moments { q, terms, firsts, cells, rows, polynomials, along, across, wanted, reached, slots }
+    Moments {
+        q,
+        terms,
+        firsts,
+        cells,
+        rows,
+        polynomials,
+        along,
+        across,
+        wanted,
+        reached,
+        slots,
+        boxes: Vec::new(),
+    }
+}
+
+impl<E: Element> Moments<E> {
+    /// Makes the boxes of all pieces from the scaled marks in cell order.
+    pub(super) fn enclose(&mut self, marks: &[E], width: usize) {
+        for cell in &mut self.cells {
+            cell.boxes = self.boxes.len();
+            let mine = &marks[cell.first * width..(cell.first + cell.count) * width];
+            for piece in mine.chunks(PIECE * width) {
+                push_box(piece.iter().map(|value| value.wide()), width, &mut self.boxes);
+            }
+        }
+    }
 }
 
 impl<E> Moments<E> {
@@ -266,6 +297,7 @@ impl<E> Moments<E> {
         let spikes: usize = self.polynomials.iter().map(Vec::len).sum();
         (self.along.factors.len() + across + spikes) * size_of::<E>()
             + self.cells.len() * size_of::<Cell>()
+            + self.boxes.len() * 8
             + (self.slots.len() + self.wanted.len() * 8) * 4
     }
 }

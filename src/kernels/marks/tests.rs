@@ -210,6 +210,48 @@ fn a_row_has_the_same_bits_whatever_else_is_in_the_block() {
     }
 }
 
+/// Log intensities of `marks` at the machine's own level.
+fn singles(intensity: &Intensity, marks: &[f64], width: usize) -> Vec<f32> {
+    let mut rows = vec![f32::NAN; marks.len() / width * intensity.bins()];
+    intensity.log_intensity(CpuLevel::detect(), marks, &mut rows, &mut Scratch::default());
+    rows
+}
+
+#[test]
+fn boxes_of_marks_leave_out_only_what_is_none() {
+    for (axes, width) in [(1, 6), (2, 8), (2, 10)] {
+        let mut electrode = Electrode::new(1500, width, axes, 11);
+        // Units far apart for their kernels: most pairs are none, and their boxes apart.
+        electrode.mark_std = vec![4.0; width];
+        let floor_ln = electrode.log_scale.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+            + 1500f64.ln()
+            + electrode.bandwidths().ln_peak()
+            - 30.0;
+        let forced = Method::Moments { cell: 0.5, terms_below: 12 };
+        let choice = electrode.choose(Accuracy::EXACT, Precision::F32, floor_ln);
+        let moments = electrode.prepare(Choice { method: forced, ..choice }, floor_ln);
+        let marks = electrode.decoding(70);
+        let all = singles(&moments, &marks, width);
+        let bins = electrode.interior.len();
+        let mut seen = 0;
+        for (spike, mark) in marks.chunks(width).enumerate() {
+            let oracle = electrode.oracle(mark, floor_ln);
+            let mine = &all[spike * bins..(spike + 1) * bins];
+            for (found, expected) in mine.iter().zip(&oracle) {
+                let apart = (f64::from(*found) - expected).abs();
+                assert!(
+                    apart <= 3e-5,
+                    "{axes} axes, {width} features, spike {spike}: {found} not {expected}"
+                );
+                seen += usize::from(*expected > floor_ln);
+            }
+            // Alone, the block's box is the spike itself: nearly all pieces go, and no bit changes.
+            assert_eq!(singles(&moments, mark, width), mine, "spike {spike} depends on its neighbours");
+        }
+        assert!(seen > 500, "{seen} values above the floor");
+    }
+}
+
 #[test]
 fn huge_marks_never_make_a_value_that_is_not_a_number() {
     let mut electrode = Electrode::new(50, 2, 1, 9);

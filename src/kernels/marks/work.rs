@@ -1,5 +1,6 @@
 //! Working memory of a block of decoding spikes.
 
+use super::boxes::push_box;
 use super::tables::{GROUP, TILE, Tables};
 use crate::kernels::simd::Element;
 
@@ -51,6 +52,8 @@ impl<E> std::ops::DerefMut for Buffer<E> {
 pub(super) struct Work<E> {
     /// Decoding marks `[feature][lane]`, then positions `[axis][lane]`.
     pub(super) spikes: Buffer<E>,
+    /// `[feature][least, greatest]` of the decoding marks.
+    pub(super) bounds: Vec<f64>,
     /// `[spike of the tile][lane]`.
     pub(super) weights: Buffer<E>,
     /// `[value of the group][spike of the tile]`.
@@ -67,6 +70,7 @@ impl<E> Default for Work<E> {
     fn default() -> Self {
         Work {
             spikes: Buffer::default(),
+            bounds: Vec::new(),
             weights: Buffer::default(),
             strip: Buffer::default(),
             moments: Buffer::default(),
@@ -86,6 +90,14 @@ impl<E: Element> Work<E> {
         self.moments.fit(moments * lanes);
         self.fields.fit(fields * lanes);
         self.sums.fit(slots * lanes);
+    }
+
+    /// Notes the box of the decoding marks in the first `used` of `lanes` lanes.
+    pub(super) fn enclose(&mut self, width: usize, lanes: usize, used: usize) {
+        self.bounds.clear();
+        for column in self.spikes.chunks_exact(lanes).take(width) {
+            push_box(column[..used].iter().map(|value| value.wide()), 1, &mut self.bounds);
+        }
     }
 
     /// Bytes held.

@@ -3,6 +3,7 @@
 
 mod product;
 
+use super::boxes::{PIECE, apart};
 use super::moments::{Axis, Cell, Moments};
 use super::tables::{Direct, GROUP, PAD, Scheme, TILE, Tables};
 use super::work::Work;
@@ -48,9 +49,16 @@ unsafe fn cell_moments<R: Real, const V: usize>(
     out: *mut R::Element,
 ) {
     let (first, total, stride) = (cell.first, cell.count, cell.count.next_multiple_of(PAD));
-    let mut at = 0;
+    let boxed = !moments.boxes.is_empty();
+    let (step, size) = if boxed { (PIECE, 2 * tables.width) } else { (TILE, 0) };
+    let (mut begin, mut at) = (true, 0);
     while at < total {
-        let count = TILE.min(total - at);
+        let count = step.min(total - at);
+        let edges = cell.boxes + at / step * size;
+        if boxed && apart(&work.bounds, &moments.boxes[edges..edges + size], tables.cut.wide()) {
+            at += count;
+            continue;
+        }
         // SAFETY: the cell's polynomials hold `q` rows of `stride` values from `values` on.
         unsafe {
             weigh::<R, V>(tables, first + at, count, work.spikes.as_ptr(), work.weights.as_mut_ptr());
@@ -63,10 +71,15 @@ unsafe fn cell_moments<R: Real, const V: usize>(
                 &rows[..moments.polynomials.len()],
                 &moments.terms,
                 work.strip.as_mut_ptr(),
-                (at == 0, out),
+                (begin, out),
             );
         }
+        begin = false;
         at += count;
+    }
+    if begin {
+        // SAFETY: the cell's moments are a row of V registers for each term.
+        unsafe { out.write_bytes(0, moments.terms.len() * V * R::N) };
     }
 }
 
