@@ -152,7 +152,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l seed -d 'Seed of 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l time -d 'Decoding times START:STOP:STEP, seconds, STOP excluded [default: the file\'s, else the range of the positions in their median steps]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encode-interval -d 'Encoding intervals START:STOP, seconds, both ends included [default: the file\'s mask, else all]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encoding-model -d 'Encoding model written by --fit-only, instead of a fit' -r -F
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-series -d 'Position series of an NWB file, by name or path [default: the only one]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-series -d 'Position series of an NWB file, by name or path; several, by commas, follow each other in time [default: the only one]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l features -d 'Columns of an NWB units table that are the marks, by commas, in order [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l save -d 'What to write besides the acausal posterior: filter, predictive, loglik, map, mean, hpd, viterbi, by commas' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
@@ -172,6 +172,7 @@ none\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l force -d 'Replace an existing output'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l rate-units -d 'Unit of the rates: samples takes decoding bins as long as position samples, as the peer does; seconds does not'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fix-timestamps -d 'Keep the first of position samples whose time stamps repeat or step back'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l drop-repeated-spikes -d 'Count spikes of one electrode or unit at exactly the same time once; the peer counts each'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit the encoding model, write it to -o and stop'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'

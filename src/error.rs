@@ -156,6 +156,16 @@ impl Error {
         }
     }
 
+    /// Names `place`, a file, in front of what a pure function said of its data.
+    pub fn within(place: &str) -> impl Fn(Self) -> Self {
+        move |error| match error {
+            Error::Data { place: part, found, expected, advice } if !part.starts_with(place) => {
+                Error::Data { place: format!("{place}, {part}"), found, expected, advice }
+            }
+            other => other,
+        }
+    }
+
     /// Wraps an I/O error with the file and what was tried: `.map_err(Error::io(path, "open"))`.
     pub fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

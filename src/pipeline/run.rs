@@ -19,6 +19,9 @@ pub struct Buffers<I, O> {
     pub output: Vec<O>,
 }
 
+/// Usual names of the stages: of source, pass and sink.
+pub const STAGES: [&str; 3] = ["read", "compute", "write"];
+
 /// Both ends of a channel.
 type Ends<T> = (SyncSender<T>, Receiver<T>);
 
@@ -44,31 +47,12 @@ impl<B> Conveyor<B> {
 ///
 /// Reading and computing both happen inside `pool`, so that decompression and arithmetic share
 /// the same workers. A pass adds the CPU time of its shares by [`Recorder::share`]. Times go to
-/// the stages `read`, `compute` and `write` of `recorder`, which also learns of every finished
-/// chunk's items.
+/// `stages` of `recorder`, one for each party in this order ([`STAGES`] where nothing is more
+/// telling), which also learns of every finished chunk's items.
 ///
 /// # Errors
 /// The first error in chunk order of progress; [`Error::Interrupted`] after a cancel.
 pub fn run<S, P, K>(
-    chunks: impl Iterator<Item = Chunk> + Send,
-    parties: (&mut S, &P, &mut K),
-    buffers: Buffers<P::In, P::Out>,
-    pool: &ThreadPool,
-    recorder: &Recorder,
-) -> Result<()>
-where
-    S: Source<Buffer = P::In>,
-    P: Pass,
-    K: Sink<Buffer = P::Out>,
-{
-    run_as(["read", "compute", "write"], chunks, parties, buffers, pool, recorder)
-}
-
-/// [`run`] with other names for its three stages.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_as<S, P, K>(
     stages: [&'static str; 3],
     chunks: impl Iterator<Item = Chunk> + Send,
     parties: (&mut S, &P, &mut K),
@@ -184,8 +168,14 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let mut sink = Collect { got: vec![], fail_at: sink_fails };
         let buffers = Buffers { input: vec![vec![], vec![]], output: vec![vec![], vec![]] };
-        let result =
-            run(split(2, 50, 7), (&mut Count(source_fails), &Square, &mut sink), buffers, &pool, recorder);
+        let result = run(
+            STAGES,
+            split(2, 50, 7),
+            (&mut Count(source_fails), &Square, &mut sink),
+            buffers,
+            &pool,
+            recorder,
+        );
         (result, sink.got)
     }
 

@@ -183,9 +183,10 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "fit_only", help_heading = "Input")]
     encoding_model: Option<PathBuf>,
 
-    /// Position series of an NWB file, by name or path [default: the only one]
-    #[arg(long, value_name = "NAME", help_heading = "Input")]
-    position_series: Option<String>,
+    /// Position series of an NWB file, by name or path; several, by commas, follow each other in time
+    /// [default: the only one]
+    #[arg(long, value_name = "LIST", value_parser = names, help_heading = "Input")]
+    position_series: Option<Listed<String>>,
 
     /// Columns of an NWB units table that are the marks, by commas, in order [default: the only one
     /// that can be]
@@ -195,6 +196,10 @@ pub struct DecodeArgs {
     /// Keep the first of position samples whose time stamps repeat or step back
     #[arg(long, help_heading = "Input")]
     fix_timestamps: bool,
+
+    /// Count spikes of one electrode or unit at exactly the same time once; the peer counts each
+    #[arg(long, help_heading = "Input")]
+    drop_repeated_spikes: bool,
 
     /// Fit the encoding model, write it to -o and stop
     #[arg(long, conflicts_with_all = ["save", "plot", "compress"], help_heading = "Output")]
@@ -268,13 +273,13 @@ impl DecodeArgs {
             precision: self.precision,
             fit_only: self.fit_only,
             encoding_model: self.encoding_model.clone(),
-            position_series: self.position_series.clone(),
+            position_series: self.position_series.clone().map_or(Vec::new(), |l| l.0),
             features: self.features.clone().map_or(Vec::new(), |l| l.0),
             fix_timestamps: self.fix_timestamps,
             plot: self.plot.clone(),
             compress: self.compress,
             seed: u64::from(self.seed.unwrap_or(42)),
-            chunk_rows: None,
+            drop_repeated_spikes: self.drop_repeated_spikes,
         })
     }
 }

@@ -116,16 +116,6 @@ pub fn groups(channels: &[Channel], picks: &[usize]) -> Vec<Group> {
     groups
 }
 
-/// Names the recording at `place` in front of what a pure function said of its data.
-pub fn within(place: &str) -> impl Fn(Error) -> Error {
-    move |error| match error {
-        Error::Data { place: part, found, expected, advice } if !part.starts_with(place) => {
-            Error::Data { place: format!("{place}, {part}"), found, expected, advice }
-        }
-        other => other,
-    }
-}
-
 /// Positions of `picks`, all finite and not all near zero (spec autoreject 1).
 ///
 /// # Errors

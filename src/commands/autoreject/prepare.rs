@@ -115,7 +115,7 @@ fn subject(
         return Err(no_data_channel(recording.place()));
     }
     let total: usize = groups.iter().map(|g| g.picks.len()).sum();
-    let grids = Grids::new(options, total).map_err(channels::within(recording.place()))?;
+    let grids = Grids::new(options, total).map_err(Error::within(recording.place()))?;
     check_epochs(options, &recording, grids.cv)?;
     let means = match options.method {
         Method::Global => Vec::new(),
@@ -225,7 +225,7 @@ pub(super) fn means(options: &Options, recording: &Recording, group: &Group, pla
         ChannelKind::Eeg | ChannelKind::Mag | ChannelKind::Grad if plain => Ok(Means::Unchanged),
         ChannelKind::Eeg => {
             let positions = channels::positions(place, recording.list(), &group.picks)?;
-            Ok(Means::Spline(Spline::new(&positions).map_err(channels::within(place))?))
+            Ok(Means::Spline(Spline::new(&positions).map_err(Error::within(place))?))
         }
         ChannelKind::Mag | ChannelKind::Grad => Err(Error::data(
             place,

@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
             let group = fit::Group { kind, picks, names, means, thresholds, known };
             let mut keep = |found: &[Found], loss: Option<&[f64]>| checkpoint.keep(kind, found, loss);
             let fit = fit::fit(self.tools(), epochs, &group, &wishes, &mut keep)
-                .map_err(channels::within(self.subject.recording.place()))?;
+                .map_err(Error::within(self.subject.recording.place()))?;
             self.warn_of_unit(kind, &fit.ptp);
             self.decide_group(&mut decision, means, &fit.fitted, &fit.ptp);
             decision.fits.push(fit);
@@ -246,7 +246,7 @@ impl<'a> Work<'a> {
             } else {
                 global(self.tools(), epochs, wanted)
             }
-            .map_err(channels::within(recording.place()))?;
+            .map_err(Error::within(recording.place()))?;
             let ptp = amplitudes(self.tools(), epochs, None)?;
             self.warn_of_unit(group.kind, &ptp);
             let limit = fit.found.threshold;
@@ -275,7 +275,7 @@ impl<'a> Work<'a> {
         };
         let channels = group.picks.len();
         let positions = channels::positions(recording.place(), recording.list(), &group.picks)?;
-        let spline = Spline::new(&positions).map_err(channels::within(recording.place()))?;
+        let spline = Spline::new(&positions).map_err(Error::within(recording.place()))?;
         let all: Vec<usize> = (0..channels).collect();
         let subset = |channels: Vec<usize>| {
             let weights = spline.mapping(&channels, &all);
@@ -285,7 +285,7 @@ impl<'a> Work<'a> {
             (0..channels).filter(|&at| !recording.list()[group.picks[at]].bad).collect();
         let resampling = ransac::Resampling { seed: seed(self.options), ..ransac::Resampling::default() };
         let drawn = ransac::ransac_subsets(&unmarked, channels, &resampling)
-            .map_err(channels::within(recording.place()))?;
+            .map_err(Error::within(recording.place()))?;
         let subsets: Vec<Subset> = drawn.into_iter().map(subset).collect();
         let mut corr = vec![0.0; recording.epochs() * channels];
         let (level, recorder) = self.tools();
@@ -320,7 +320,7 @@ impl<'a> Work<'a> {
             return Ok(Repairs::none(epochs));
         }
         let place = self.subject.recording.place();
-        let centred = spline::centred(positions, bad).map_err(channels::within(place))?;
+        let centred = spline::centred(positions, bad).map_err(Error::within(place))?;
         if centred.points <= 10 {
             self.context.recorder.warn(format!(
                 "{}: the head's centre is fitted to {} electrodes only; repaired channels may be off",

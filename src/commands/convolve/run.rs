@@ -13,7 +13,7 @@ use crate::array::{Real, WorkType};
 use crate::commands::{Context, InputFacts, Outcome};
 use crate::error::{Error, Result};
 use crate::pipeline::chunk;
-use crate::pipeline::run::{Buffers, run as stream};
+use crate::pipeline::run::{Buffers, STAGES, run as stream};
 use crate::report::Work;
 use rayon::ThreadPool;
 
@@ -64,7 +64,7 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
             input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
             output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
         };
-        stream(chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
+        stream(STAGES, chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
     }
     recorder.time("finish", || results.finish())?;
     let mut outputs = vec![plan.output.path.clone()];

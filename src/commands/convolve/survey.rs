@@ -8,7 +8,7 @@ use super::strips::{Strip, Strips};
 use crate::error::Result;
 use crate::kernels::hotspots::{GlobalStats, Moments};
 use crate::kernels::window::Boundary;
-use crate::pipeline::run::{Buffers, run as stream};
+use crate::pipeline::run::{Buffers, STAGES, run as stream};
 use crate::pipeline::{Chunk, Pass, Sink};
 use crate::report::Recorder;
 use rayon::ThreadPool;
@@ -65,7 +65,7 @@ pub fn planes(
         input: (0..plan.strips.in_flight).map(|_| Strip::empty(Boundary::Nan)).collect(),
         output: (0..plan.strips.in_flight).map(|_| Vec::new()).collect(),
     };
-    stream(chunks, (&mut source, &Survey, &mut join), buffers, pool, recorder)?;
+    stream(STAGES, chunks, (&mut source, &Survey, &mut join), buffers, pool, recorder)?;
     let place = plan.place();
     let many = join.planes.len() > 1;
     let of_plane = |(index, moments): (usize, &Moments)| {

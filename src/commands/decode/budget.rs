@@ -3,6 +3,7 @@
 use super::options::{Precision, Save};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, ResultLayout};
+use crate::backend::CpuLevel;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::marks::BOXED;
@@ -15,10 +16,6 @@ const ENOUGH_BYTES_OF_SIMILAR: u64 = 1 << 30;
 pub const IN_FLIGHT: usize = 2;
 /// Smallest chunk and block.
 const FEWEST_ROWS: usize = 16;
-/// Working memory of a thread that computes intensities, until the kernels are asked: blocks of
-/// spikes, cells and bins.
-const SCRATCH_BYTES: u64 = 2 << 20;
-
 /// How a run is cut.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cuts {
@@ -41,22 +38,28 @@ pub struct Budget<'a> {
     prepared: &'a Prepared,
     threads: u64,
     limit: u64,
+    level: CpuLevel,
 }
 
 impl<'a> Budget<'a> {
     /// Of `prepared` on the machine of `context`.
     pub fn of(prepared: &'a Prepared, context: &Context) -> Self {
-        Budget { prepared, threads: context.threads as u64, limit: context.memory }
+        Budget { prepared, threads: context.threads as u64, limit: context.memory, level: context.level }
     }
 
     /// Recording and models, bytes.
     fn fixed(&self) -> u64 {
-        let model = &self.prepared.model;
-        let trains: usize =
-            model.trains.iter().map(|t| t.marks.len() + t.positions.len() + t.field.len()).sum();
-        let bins = model.bins() * (4 + 2 * model.trains.len()) + model.samples.len();
+        let Prepared { model, session, .. } = self.prepared;
+        // Log scales of the electrodes, ground and columns of the run.
+        let bins = 8 * model.bins() * (4 + 2 * model.trains.len());
         let tables: usize = self.prepared.marks.intensities.iter().map(|i| i.bytes()).sum();
-        self.prepared.session.bytes() + 8 * (trains + bins) as u64 + tables as u64
+        session.bytes() + (model.bytes() + bins + tables) as u64
+    }
+
+    /// Working memory of a thread that computes intensities: that of the largest electrode.
+    fn scratch(&self) -> u64 {
+        let level = self.level;
+        self.prepared.marks.intensities.iter().map(|i| i.scratch_bytes(level) as u64).max().unwrap_or(0)
     }
 
     /// Cuts the run so that it fits.
@@ -86,7 +89,7 @@ impl<'a> Budget<'a> {
         let layout = self.prepared.layout(decoding, &states);
         let compress = self.prepared.options.compress;
         let writing = ResultFile::working_bytes(&layout, compress, 1 + shape.saved, self.threads as usize);
-        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * SCRATCH_BYTES + writing;
+        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * self.scratch() + writing;
         let least_block = rows.min(FEWEST_ROWS);
         let wished_block = ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows);
         let checkpoints = |block: usize| (rows.div_ceil(block) * shape.columns * 8) as u64;
@@ -106,7 +109,7 @@ impl<'a> Budget<'a> {
             chunk = (chunk / 2 / least_block * least_block).max(least_block);
         }
         Ok(Cuts {
-            chunk_rows: self.prepared.options.chunk_rows.unwrap_or(chunk),
+            chunk_rows: chunk,
             checkpoint_rows: wished_block,
             held,
             memory_bytes: need(chunk, wished_block) + if held { store } else { 0 },

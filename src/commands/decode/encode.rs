@@ -29,6 +29,8 @@ pub fn model(options: &Options, session: &Session, level: CpuLevel) -> Result<En
     let place = path.display().to_string();
     given(options)?.check(&model, &place)?;
     check_trains(&model, session, &place)?;
+    // Where the animal is matters late, for local states and the picture: say early what cannot fit.
+    model.linearise(&[], session.positions.axes).map_err(Error::within(&session.place))?;
     Ok(model)
 }
 
@@ -81,7 +83,7 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
         .map(|list| list.iter().map(|&(start, stop)| Interval { start, stop }).collect::<Vec<_>>());
     let positions = &session.positions;
     let samples = selection::encoding_samples(positions, intervals.as_deref(), &session.place)?;
-    let (grid, track) = environment(options, session)?;
+    let (grid, track) = environment(options, session).map_err(Error::within(&session.place))?;
     let trains = session.trains.iter().map(|train| {
         let ranges = samples.spikes(&train.times);
         let marks = ranges.iter().flat_map(|r| &train.marks[r.start * train.width..r.end * train.width]);
@@ -106,7 +108,7 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
         },
     };
     let data = EncodingData { samples: samples.data, axes: samples.axes, weights: Vec::new(), trains };
-    EncodingModel::fit(level, data, (grid, track), &settings)
+    EncodingModel::fit(level, data, (grid, track), &settings).map_err(Error::within(&session.place))
 }
 
 fn bin_size(options: &Options) -> Vec<f64> {

@@ -12,6 +12,7 @@ mod tests;
 
 use super::grid::PlaceGrid;
 pub use super::options::Likelihood;
+use super::selection::median_step;
 use super::track::TrackGraph;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -198,21 +199,6 @@ fn linearise(
         return Err(Error::data("position", found, format!("{expected} axes: {what}"), ""));
     }
     Ok(track.map_or_else(|| positions.to_vec(), |track| track.linearise_all(positions)))
-}
-
-/// Median of the steps between increasing times, s; not a number for fewer than two.
-pub fn median_step(times: &[f64]) -> f64 {
-    let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    if steps.is_empty() {
-        return f64::NAN;
-    }
-    let middle = steps.len() / 2;
-    let (below, &mut upper, _) = steps.select_nth_unstable_by(middle, f64::total_cmp);
-    if times.len().is_multiple_of(2) {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    (lower + upper) / 2.0
 }
 
 /// Median decoding and position steps, s, where they differ by more than 1 %: then rates per sample

@@ -160,8 +160,8 @@ pub struct Options {
     pub fit_only: bool,
     /// An encoding model written before.
     pub encoding_model: Option<PathBuf>,
-    /// Position series of an NWB file, by name or path.
-    pub position_series: Option<String>,
+    /// Position series of an NWB file, by name or path, one after another in time; empty: the only one.
+    pub position_series: Vec<String>,
     /// Columns of the units table that are the marks, in order.
     pub features: Vec<String>,
     /// Keep the first of equal or decreasing position time stamps instead of refusing.
@@ -172,8 +172,8 @@ pub struct Options {
     pub compress: Option<u32>,
     /// Seed of the samples that errors are observed on.
     pub seed: u64,
-    /// Rows of a chunk; None follows from the memory. For tests: results do not depend on it.
-    pub chunk_rows: Option<usize>,
+    /// Count several spikes of one electrode or unit at exactly one time once.
+    pub drop_repeated_spikes: bool,
 }
 
 impl Default for Options {
@@ -204,13 +204,13 @@ impl Default for Options {
             precision: Precision::default(),
             fit_only: false,
             encoding_model: None,
-            position_series: None,
+            position_series: Vec::new(),
             features: Vec::new(),
             fix_timestamps: false,
             plot: None,
             compress: None,
             seed: 42,
-            chunk_rows: None,
+            drop_repeated_spikes: false,
         }
     }
 }

@@ -111,10 +111,10 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
 fn choices(options: &Options, context: &Context) -> SessionChoices {
     SessionChoices {
         likelihood: options.likelihood,
-        position_series: options.position_series.iter().cloned().collect(),
+        position_series: options.position_series.clone(),
         features: options.features.clone(),
         fix_timestamps: options.fix_timestamps,
-        drop_repeated_spikes: false,
+        drop_repeated_spikes: options.drop_repeated_spikes,
         memory: context.memory,
     }
 }
@@ -137,6 +137,13 @@ fn model_warnings(model: &EncodingModel, options: &Options) -> Vec<String> {
         warnings.push(format!(
             "{what} {}: no spikes encode; each of its spikes counts alike everywhere",
             silent.join(", ")
+        ));
+    }
+    let outside = model.grid.count_outside(&model.samples);
+    if outside > 0 {
+        warnings.push(format!(
+            "{outside} of {} positions that encode lie outside of the place grid; they encode all the same (--position-range)",
+            model.samples.len() / model.axes().max(1)
         ));
     }
     let unvisited = model.unvisited_bins();

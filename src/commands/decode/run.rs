@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
 use crate::pipeline::chunk;
-use crate::pipeline::run::{Buffers, run_as};
+use crate::pipeline::run::{Buffers, run as stream};
 use crate::report::Work;
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
@@ -142,7 +142,7 @@ impl Decode<'_> {
             input: vec![(); IN_FLIGHT],
             output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
         };
-        run_as(
+        stream(
             ["spikes", passes_likelihood::STAGE, "filter"],
             chunk::split(1, rows as u64, self.plan.chunk_rows as u64),
             (&mut NoInput, &pass, &mut filtering),
@@ -225,7 +225,7 @@ impl Decode<'_> {
             input: (0..IN_FLIGHT).map(|_| Block::default()).collect(),
             output: (0..IN_FLIGHT).map(|_| Vec::new()).collect(),
         };
-        run_as(
+        stream(
             passes_smooth::STAGES,
             backwards(self.decoding.time.len(), forward.block),
             (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, recorder), &mut sink),

@@ -1,7 +1,7 @@
-//! Log likelihood of sorted units (spec decode 4.6).
+//! Log likelihood of sorted units at the animal's own position (spec decode 4.6); at the place bins
+//! it is a sum of fields like any other (`passes_likelihood`).
 //!
-//! `LL(t, p) = sum_u c_u(t) ln field_u(p) - sum_u field_u(p)`; rows are decoding bins, columns interior
-//! place bins. Counts are given as the row of each spike, ascending, unit by unit: they are sparse.
+//! `LL(t) = sum_u c_u(t) ln field_u(X(t)) - sum_u field_u(X(t))`; rows are decoding bins. Counts are given as the row of each spike, ascending, unit by unit: they are sparse.
 
 use super::encoding::{EPS, EncodingModel, PositionDensity};
 use crate::backend::CpuLevel;
@@ -10,44 +10,6 @@ use crate::kernels::density::Samples;
 /// Rows of the decoding spikes of each unit, ascending.
 pub type SpikeRows = [Vec<usize>];
 
-/// Fields of all units, ready for decoding.
-#[derive(Debug, Clone)]
-pub struct SortedLikelihood {
-    /// `[unit][bin]`.
-    ln_fields: Vec<Vec<f64>>,
-    /// Expected spikes of a decoding bin, per place bin.
-    expected: Vec<f64>,
-}
-
-impl SortedLikelihood {
-    /// Prepares for decoding bins of `bin_width` seconds (used where rates are per second).
-    pub fn new(model: &EncodingModel, bin_width: f64) -> Self {
-        let per_bin = model.rate_units.per_bin(bin_width);
-        let ln_fields = model.trains.iter().map(|unit| unit.field.iter().map(|f| f.ln()).collect()).collect();
-        SortedLikelihood { ln_fields, expected: model.ground.iter().map(|ground| ground * per_bin).collect() }
-    }
-
-    /// Fills the rows `first..` of the log likelihood, `[row][bin]`, as many as `out` holds.
-    ///
-    /// # Panics
-    ///
-    /// If `rows` has more units than the model, or `out` no whole rows.
-    pub fn rows(&self, rows: &SpikeRows, first: usize, out: &mut [f64]) {
-        let bins = self.expected.len();
-        assert!(out.len().is_multiple_of(bins));
-        for row in out.chunks_exact_mut(bins) {
-            row.iter_mut().zip(&self.expected).for_each(|(value, expected)| *value = -expected);
-        }
-        for (rows, ln_field) in rows.iter().zip(&self.ln_fields) {
-            for &row in within(rows, first, out.len() / bins) {
-                let start = (row - first) * bins;
-                let row = &mut out[start..start + bins];
-                row.iter_mut().zip(ln_field).for_each(|(value, ln_field)| *value += ln_field);
-            }
-        }
-    }
-}
-
 /// Those of ascending `rows` in `first .. first + count`.
 fn within(rows: &[usize], first: usize, count: usize) -> &[usize] {
     let start = rows.partition_point(|&row| row < first);
@@ -55,7 +17,7 @@ fn within(rows: &[usize], first: usize, count: usize) -> &[usize] {
     &rows[start..end]
 }
 
-/// The same at the animal's own position.
+/// Fields of all units at any position.
 pub struct SortedLocal<'a> {
     occupancy: PositionDensity<'a>,
     units: Vec<PositionDensity<'a>>,

@@ -152,11 +152,6 @@ impl StateModel {
         Ok(self)
     }
 
-    /// True where some state takes the local likelihood.
-    pub fn needs_position(&self) -> bool {
-        self.likelihood.contains(&Likelihood::Local)
-    }
-
     /// States and columns over `places` interior bins.
     pub fn space(&self, places: usize) -> StateSpace {
         let spatial = self.likelihood.iter().map(|&l| l == Likelihood::NonLocal).collect();
@@ -199,7 +194,6 @@ mod tests {
             assert_eq!(states.discrete.len(), n * n);
             assert!(states.discrete.chunks_exact(n).all(|row| sums_to_one("row", row).is_ok()));
             assert!(sums_to_one("initial", &states.initial).is_ok());
-            assert_eq!(states.needs_position(), model == Model::Nonlocal);
         }
     }
 

@@ -125,6 +125,19 @@ impl Intensity {
         tables + self.log_scale.len() * 8 + size_of::<Self>()
     }
 
+    /// Bytes of working memory ([`Scratch`]) that a whole block of decoding spikes takes at `level`.
+    pub fn scratch_bytes(&self, level: CpuLevel) -> usize {
+        fn of<E: Arithmetic>(level: CpuLevel, tables: &Tables<E>) -> usize {
+            let (registers, lanes) = E::block(level, usize::MAX);
+            Work::needed(tables, registers * lanes)
+        }
+        match &self.prepared {
+            Prepared::Nothing => 0,
+            Prepared::Single(tables) => of(level, tables),
+            Prepared::Double(tables) => of(level, tables),
+        }
+    }
+
     /// Log intensities `[spike, interior bin]` of decoding spikes `marks` (`[spike, feature]`),
     /// never below the floor. A row depends on its own mark alone, to the last bit.
     pub fn log_intensity<T: Element>(

@@ -81,15 +81,25 @@ impl<E> Default for Work<E> {
 }
 
 impl<E: Element> Work<E> {
+    /// Values of the buffers in their order, for `lanes` lanes and `slots` rows of sums.
+    fn lengths(tables: &Tables<E>, lanes: usize, slots: usize) -> [usize; 6] {
+        let (moments, fields) = tables.between();
+        let spikes = (tables.width + tables.axes) * lanes;
+        [spikes, TILE * lanes, GROUP * TILE, moments * lanes, fields * lanes, slots * lanes]
+    }
+
+    /// Bytes that a block of `lanes` lanes takes.
+    pub(super) fn needed(tables: &Tables<E>, lanes: usize) -> usize {
+        Self::lengths(tables, lanes, tables.slots()).iter().sum::<usize>() * size_of::<E>()
+    }
+
     /// Makes room for `lanes` lanes; allocates only when it grows.
     pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
-        let (moments, fields) = tables.between();
-        self.spikes.fit((tables.width + tables.axes) * lanes);
-        self.weights.fit(TILE * lanes);
-        self.strip.fit(GROUP * TILE);
-        self.moments.fit(moments * lanes);
-        self.fields.fit(fields * lanes);
-        self.sums.fit(slots * lanes);
+        let lengths = Self::lengths(tables, lanes, slots);
+        let Work { spikes, weights, strip, moments, fields, sums, .. } = self;
+        for (buffer, length) in [spikes, weights, strip, moments, fields, sums].into_iter().zip(lengths) {
+            buffer.fit(length);
+        }
     }
 
     /// Notes the box of the decoding marks in the first `used` of `lanes` lanes.

@@ -17,7 +17,7 @@ const DAMAGED: &str = "the model file is damaged; fit again with --fit-only";
 /// Trains of a model at most.
 const MOST_TRAINS: usize = 1 << 20;
 /// Position axes of a model at most.
-const MOST_AXES: usize = 8;
+const MOST_AXES: usize = 2;
 
 /// Reads a model.
 ///
