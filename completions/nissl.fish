@@ -173,6 +173,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l force -d 'Replace
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l rate-units -d 'Unit of the rates: samples takes decoding bins as long as position samples, as the peer does; seconds does not'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fix-timestamps -d 'Keep the first of position samples whose time stamps repeat or step back'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l drop-repeated-spikes -d 'Count spikes of one electrode or unit at exactly the same time once; the peer counts each'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-weights -d 'Weigh position samples by position/weights (one of 0 or more for each sample), and spikes by the weight at their time; --likelihood sorted only'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit the encoding model, write it to -o and stop'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'

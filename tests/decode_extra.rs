@@ -75,6 +75,6 @@ fn encoding_runs_end_at_their_margins_and_rows_without_a_position_say_nothing() 
 }
 
 #[test]
-fn sorted_units_of_a_recording_with_weights_that_are_not_asked_for() {
+fn sorted_units_with_and_without_the_weights_of_position_samples() {
     case("weights_sorted");
 }

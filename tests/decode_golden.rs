@@ -36,7 +36,9 @@ impl Set {
     /// Decodes into `out`.
     fn decode(&self, out: &Path, more: &[&str]) {
         let mut command = nissl(&["decode", "-q", "--progress", "none"]);
-        command.arg(self.folder.join("inputs.h5")).arg("-o").arg(out).args(&self.flags).args(more);
+        let sorted = more.contains(&"sorted");
+        let flags = self.flags.chunks(2).filter(|flag| !sorted || flag[0] != "--waveform-std");
+        command.arg(self.folder.join("inputs.h5")).arg("-o").arg(out).args(flags.flatten()).args(more);
         if self.folder.ends_with("wtrack") {
             let graph = out.with_extension("graph.json");
             let text = std::fs::read(self.folder.join("parameters.json")).unwrap();
@@ -149,6 +151,37 @@ fn log_likelihoods_are_the_peers() {
 }
 
 #[test]
+fn log_likelihoods_of_sorted_units_are_the_peers() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, everywhere) in [("track1d", true), ("wtrack", false), ("arena2d", false)] {
+        let set = Set::new(name);
+        let keep = set.interior(&[false, false, true, true]);
+        let local = set.array("ll_sorted_local");
+        let out = folder.path().join(format!("{name}.nc"));
+        let sorted =
+            ["--likelihood", "sorted", "--model", "nonlocal", "--precision", "f64", "--save", "loglik"];
+        set.decode(&out, &sorted);
+        let found = columns(&read(&out, "/log_likelihood").values, &keep);
+        let wide = found.len() / local.len();
+        let bins = (wide - 2) / 2;
+        // The file's own type is float32.
+        let allowed = |e: f64| 1e-9 + 6e-8 * e.abs();
+        let of = |first: usize, count: usize| -> Vec<f64> {
+            found.chunks(wide).flat_map(|row| &row[first..first + count]).copied().collect()
+        };
+        assert_near(&format!("{name} local"), &of(0, 1), &local, allowed);
+        if everywhere {
+            assert_near(
+                &format!("{name} non-local"),
+                &of(2, bins),
+                &set.array("ll_sorted_nonlocal"),
+                allowed,
+            );
+        }
+    }
+}
+
+#[test]
 fn estimates_are_the_peers() {
     let folder = tempfile::tempdir().unwrap();
     for (name, axes) in [("track1d", 1), ("wtrack", 1), ("arena2d", 2)] {
@@ -212,6 +245,22 @@ fn a_real_rat_runs_its_laps_as_the_peer_sees_them() {
     }
 }
 
+/// The arrays of a session in HDF5 as a folder of `.npy`.
+fn as_folder(session: &Path, folder: &Path) {
+    let mut names = vec!["position/time".to_owned(), "position/data".into(), "decode/time".into()];
+    let electrodes = (0..).map(|e| format!("electrodes/{e}"));
+    let there = electrodes
+        .take_while(|name| nissl::io::open(session).unwrap().dataset(&format!("{name}/features")).is_ok());
+    names.extend(there.flat_map(|name| [format!("{name}/spike_times"), format!("{name}/features")]));
+    for name in names {
+        let array = read(session, &format!("/{name}"));
+        let bytes: Vec<u8> = array.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let path = folder.join(format!("{name}.npy"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        common::write_npy(&path, "<f8", &array.shape, &bytes);
+    }
+}
+
 #[test]
 fn inputs_of_all_formats_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,6 +283,10 @@ fn inputs_of_all_formats_give_the_same_bytes() {
         let h5 = decode(&set.folder.join("inputs.h5"), "h5.nc");
         let nwb = decode(&set.folder.join("inputs.nwb"), "nwb.nc");
         assert!(h5 == nwb, "{name}: other bytes from NWB");
+        let tree = folder.path().join(name);
+        as_folder(&set.folder.join("inputs.h5"), &tree);
+        assert!(h5 == decode(&tree, "npy.nc"), "{name}: other bytes from a folder of .npy");
+        std::fs::remove_file(folder.path().join("npy.nc")).unwrap();
         std::fs::remove_file(folder.path().join("h5.nc")).unwrap();
         std::fs::remove_file(folder.path().join("nwb.nc")).unwrap();
     }
@@ -259,6 +312,19 @@ fn said(flags: &[&str], out: &Path) -> (Option<i32>, String) {
     let rat = fixture("decode/real/clusterless.h5");
     let output = command.arg(rat).arg("-o").arg(out).args(flags).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn position_weights_go_with_sorted_units_in_the_simple_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.nc");
+    let (code, text) = said(&["--position-weights"], &out);
+    assert_eq!((code, text.contains("goes with --likelihood sorted")), (Some(2), true), "{text}");
+    let mut command = nissl(&["decode", "-q", "--likelihood", "sorted", "--position-weights"]);
+    command.arg(fixture("decode/real/sorted.nwb")).arg("-o").arg(&out);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), text.contains("NWB files hold none")), (Some(2), true), "{text}");
 }
 
 #[test]

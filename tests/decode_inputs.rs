@@ -322,6 +322,33 @@ fn timestamps_are_fixed_when_asked() {
 }
 
 #[test]
+fn position_weights_are_read_when_asked_for() {
+    let weights = |values: &[f64]| small().set("/position/weights", 0, values);
+    let choices = SessionChoices { position_weights: true, fix_timestamps: true, ..sorted() };
+    let content = weights(&[0.5, 2.0, 0.0, 1.0]).set("/position/time", 0, &[0.0, 1.0, 1.0, 3.0][..]);
+    for (_, found) in both(&content, &choices) {
+        assert_eq!(found.unwrap().positions.weights, Some(vec![0.5, 2.0, 1.0]));
+    }
+    let [(_, found), _] = both(&weights(&[1.0; 4]), &sorted());
+    assert_eq!(found.unwrap().positions.weights, None);
+    for (content, wanted) in [
+        (small(), "--position-weights asks for one weight per position sample"),
+        (
+            weights(&[1.0; 3]),
+            "FILE:/position/weights: found 3 samples, expected 4, as many as FILE:/position/time",
+        ),
+        (
+            weights(&[1.0, 1.0, -1.0, 1.0]),
+            "FILE:/position/weights, index 2: found -1, expected a weight of 0 or more",
+        ),
+        (weights(&[1.0, 1.0, 1.0, f64::NAN]), "FILE:/position/weights, index 3: found NaN"),
+    ] {
+        let text = refusal(&content, &choices);
+        assert!(text.contains(wanted), "{text}");
+    }
+}
+
+#[test]
 fn missing_positions_stay_and_are_told() {
     let content = small().set("/position/data", 1, &[0.0, f64::NAN, f64::NEG_INFINITY, 3.0][..]);
     for (path, found) in both(&content, &SessionChoices::default()) {

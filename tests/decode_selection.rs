@@ -19,6 +19,7 @@ fn positions(time: &[f64], data: &[f64], mask: Option<&[bool]>) -> Positions {
         data: data.to_vec(),
         axes: data.len() / time.len().max(1),
         is_encoding: mask.map(<[bool]>::to_vec),
+        weights: None,
     }
 }
 

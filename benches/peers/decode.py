@@ -5,7 +5,7 @@
 
 The venv holds benches/peers/requirements-decode.txt and the peer (see there). Suites:
 
-    likelihood  one electrode of --spikes encoding and as many decoding spikes, 100 to 5000 bins on a line or in
+    likelihood  one electrode of --spikes encoding and as many (or --decoding) decoding spikes, 100 to 5000 bins on a line or in
                 an arena, 2 to 10 features: the peer's likelihood function against nissl's stage of that name
     shapes      tiny to realistic of the peer's own profiling script (2 features, a line): fit, likelihood,
                 filter and smoother together against the whole nissl process
@@ -50,6 +50,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--suites", default="likelihood,shapes,hmm", help="by commas; production is never the default")
 parser.add_argument("--only", help="rows whose name contains one of these, by commas")
 parser.add_argument("--spikes", type=int, default=4000, help="encoding and decoding spikes of the likelihood suite")
+parser.add_argument("--decoding", type=int, help="decoding spikes of the likelihood suite, if not as many as --spikes")
 parser.add_argument("--rows", type=int, default=100_000, help="time bins of the hmm suite")
 parser.add_argument("--hmm-bins", default="2000,50x40", help="place bins of the hmm suite, by commas")
 parser.add_argument("--peer-rows", type=int, default=2000, help="of these, what the peer does")
@@ -295,13 +296,14 @@ def chosen(names):
 
 def likelihood(work, cores):
     n = options.spikes
+    m = options.decoding or n
     table = Table("bins x features", "peer cold s", "warm", "log variant warm", "MiB", "nissl likelihood s",
                   "process s", "MiB", "ratio", "pairs/s", "posterior differs, best bins")
     listed = {f"{place} d{width}": (place, width) for place, width in LIKELIHOODS}
     for name in chosen(listed):
         place, width = listed[name]
         session, out = work / "likelihood.h5", work / "likelihood.nc"
-        parameters = likelihood_session(session, place, width, n)
+        parameters = likelihood_session(session, place, width, n, decoding=m)
         cells = ["-"] * 10
         his = None if options.skip_peer else theirs(session, out.with_suffix(".peer.json"), parameters, cores, log=True)
         if his:
@@ -310,14 +312,14 @@ def likelihood(work, cores):
             whole, memory, report = ours(session, out, parameters, cores)
             mine = stage(report, "likelihood")
             cells[4:7] = [seconds(mine), seconds(whole), mib(memory)]
-            cells[8] = f"{n * n / mine:.2e}" if mine else "-"
+            cells[8] = f"{n * m / mine:.2e}" if mine else "-"
             table.keep(name, report)
             if his:
                 cells[7] = f"{his['likelihood'][1] / mine:.1f}x" if mine else "-"
                 cells[9] = agreement(out, np.load(out.with_suffix(".peer.npy")))
         table.row(name, *cells)
     table.end()
-    print(f"One electrode, {n} x {n} spikes, 1000 time bins.")
+    print(f"One electrode, {n} x {m} spikes, 1000 time bins.")
 
 
 def shapes(work, cores):

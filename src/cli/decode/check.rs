@@ -44,6 +44,9 @@ pub fn options(options: &Options, force: bool) -> Result<()> {
     if options.position_penalty.0 > 0.0 && options.model != Model::Nonlocal {
         return Err(Error::usage("--position-penalty goes with --model nonlocal"));
     }
+    if options.position_weights && options.likelihood != Likelihood::Sorted {
+        return Err(Error::usage("--position-weights goes with --likelihood sorted, as in the peer"));
+    }
     if options.likelihood == Likelihood::Sorted {
         if options.waveform_std.is_some() || !options.features.is_empty() {
             return Err(Error::usage("--waveform-std and --features go with --likelihood clusterless"));

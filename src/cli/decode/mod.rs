@@ -201,6 +201,11 @@ pub struct DecodeArgs {
     #[arg(long, help_heading = "Input")]
     drop_repeated_spikes: bool,
 
+    /// Weigh position samples by position/weights (one of 0 or more for each sample), and spikes by
+    /// the weight at their time; --likelihood sorted only
+    #[arg(long, help_heading = "Input")]
+    position_weights: bool,
+
     /// Fit the encoding model, write it to -o and stop
     #[arg(long, conflicts_with_all = ["save", "plot", "compress"], help_heading = "Output")]
     fit_only: bool,
@@ -280,6 +285,7 @@ impl DecodeArgs {
             compress: self.compress,
             seed: u64::from(self.seed.unwrap_or(42)),
             drop_repeated_spikes: self.drop_repeated_spikes,
+            position_weights: self.position_weights,
         })
     }
 }

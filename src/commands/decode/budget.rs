@@ -1,12 +1,13 @@
 //! From the memory limit to chunks of rows, blocks of the smoother, and where the likelihood waits.
 
 use super::options::{Precision, Save};
+use super::passes_likelihood::BLOCK;
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, ResultLayout};
-use crate::backend::CpuLevel;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::marks::BOXED;
+use std::ops::Range;
 
 /// Larger chunks than this gain nothing.
 const ENOUGH_BYTES: u64 = 48 << 20;
@@ -17,8 +18,10 @@ pub const IN_FLIGHT: usize = 2;
 /// Smallest chunk and block.
 const FEWEST_ROWS: usize = 16;
 /// How a run is cut.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Cuts {
+    /// Units of the mark models whose tables are in memory together.
+    pub turns: Vec<Range<usize>>,
     /// Rows of a chunk of the likelihood.
     pub chunk_rows: usize,
     /// Rows of a block of the smoother.
@@ -38,28 +41,34 @@ pub struct Budget<'a> {
     prepared: &'a Prepared,
     threads: u64,
     limit: u64,
-    level: CpuLevel,
 }
 
 impl<'a> Budget<'a> {
     /// Of `prepared` on the machine of `context`.
     pub fn of(prepared: &'a Prepared, context: &Context) -> Self {
-        Budget { prepared, threads: context.threads as u64, limit: context.memory, level: context.level }
+        Budget { prepared, threads: context.threads as u64, limit: context.memory }
     }
 
-    /// Recording and models, bytes.
+    /// Recording and encoding model, bytes.
     fn fixed(&self) -> u64 {
         let Prepared { model, session, .. } = self.prepared;
         // Log scales of the electrodes, ground and columns of the run.
         let bins = 8 * model.bins() * (4 + 2 * model.trains.len());
-        let tables: usize = self.prepared.marks.intensities.iter().map(|i| i.bytes()).sum();
-        session.bytes() + (model.bytes() + bins + tables) as u64
+        session.bytes() + (model.bytes() + bins) as u64
     }
 
-    /// Working memory of a thread that computes intensities: that of the largest electrode.
-    fn scratch(&self) -> u64 {
-        let level = self.level;
-        self.prepared.marks.intensities.iter().map(|i| i.scratch_bytes(level) as u64).max().unwrap_or(0)
+    /// Which tables of mark models are in memory together when `room` bytes are left for them,
+    /// and how many bytes they take.
+    fn turns(&self, room: u64) -> (Vec<Range<usize>>, u64) {
+        let marks = &self.prepared.marks;
+        let turns = match marks.bytes() <= room {
+            true => marks.turns(room),
+            // Longer chunks make tables less often.
+            false => marks.turns(room / 2),
+        };
+        let bytes = |turn: &Range<usize>| marks.units[turn.clone()].iter().map(|unit| unit.bytes).sum();
+        let most = turns.iter().map(bytes).max().unwrap_or(0);
+        (turns, most)
     }
 
     /// Cuts the run so that it fits.
@@ -89,22 +98,25 @@ impl<'a> Budget<'a> {
         let layout = self.prepared.layout(decoding, &states);
         let compress = self.prepared.options.compress;
         let writing = ResultFile::working_bytes(&layout, compress, 1 + shape.saved, self.threads as usize);
-        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * self.scratch() + writing;
+        let scratch = self.prepared.marks.scratch() + shape.block_of_a_unit;
+        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * scratch + writing;
         let least_block = rows.min(FEWEST_ROWS);
         let wished_block = ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows);
         let checkpoints = |block: usize| (rows.div_ceil(block) * shape.columns * 8) as u64;
         let need = |chunk: usize, block: usize| {
             fixed + checkpoints(block) + shape.chunk(chunk).max(shape.block(block))
         };
-        let least = need(least_block, least_block.max(wished_block.min(rows)));
+        let without_tables = need(least_block, least_block.max(wished_block.min(rows)));
+        let least = without_tables + self.prepared.marks.largest();
         if least > self.limit {
             let what = "rows of the likelihood, with the recording and its model in memory".into();
             return Err(Error::Memory { limit: self.limit, least, what });
         }
+        let (turns, tables) = self.turns(self.limit - without_tables);
         let store = rows as u64 * shape.stored_row;
-        let held = least + store <= self.limit;
-        let room = self.limit - if held { store } else { 0 };
-        let mut chunk = shape.wished_chunk(rows, self.enough()).max(least_block);
+        let held = without_tables + tables + store <= self.limit;
+        let room = self.limit - tables - if held { store } else { 0 };
+        let mut chunk = shape.wished_chunk(rows, self.enough(&turns)).max(least_block);
         while chunk > least_block && need(chunk, wished_block) > room {
             chunk = (chunk / 2 / least_block * least_block).max(least_block);
         }
@@ -112,24 +124,25 @@ impl<'a> Budget<'a> {
             chunk_rows: chunk,
             checkpoint_rows: wished_block,
             held,
-            memory_bytes: need(chunk, wished_block) + if held { store } else { 0 },
+            memory_bytes: need(chunk, wished_block) + tables + if held { store } else { 0 },
+            turns,
             output_bytes: output_bytes(&layout, &self.prepared.options.save),
             flop: self.flop(decoding),
         })
     }
 
     /// Bytes of a chunk that more gains nothing over.
-    fn enough(&self) -> u64 {
+    fn enough(&self, turns: &[Range<usize>]) -> u64 {
         let similar = self.prepared.session.trains.iter().any(|train| train.width >= BOXED);
-        match similar && !self.prepared.marks.intensities.is_empty() {
+        match similar && !self.prepared.marks.is_empty() {
+            _ if turns.len() > 1 => self.limit,
             true => ENOUGH_BYTES_OF_SIMILAR.min(self.limit / 8).max(ENOUGH_BYTES),
             false => ENOUGH_BYTES,
         }
     }
 
     fn flop(&self, decoding: &Decoding) -> f64 {
-        let pairs = self.prepared.marks.intensities.iter().zip(&decoding.spikes);
-        let likelihood: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
+        let likelihood = self.prepared.marks.flop(decoding.spikes.iter().map(|spikes| spikes.rows.len()));
         // Forwards, again from the checkpoints, backwards.
         let steps =
             3.0 * 2.0 * decoding.chain.transition().multiply_adds() as f64 * decoding.time.len() as f64;
@@ -142,6 +155,8 @@ struct Shape {
     columns: usize,
     /// Variables over all bins that are written forwards.
     saved: usize,
+    /// A block of spikes over the bins of a unit, where electrodes are cut into such.
+    block_of_a_unit: u64,
     /// One row in the store.
     stored_row: u64,
     /// Held for every row whatever happens: times, offsets, row numbers of spikes, estimates.
@@ -171,13 +186,15 @@ impl Shape {
         for &row in decoding.spikes.iter().flat_map(|d| &d.rows) {
             counts[row as usize / FEWEST_ROWS] += 1;
         }
+        let largest = prepared.marks.units.iter().map(|unit| unit.bins.len() as u64).max().unwrap_or(0);
         Shape {
             columns,
+            block_of_a_unit: if largest < bins { BLOCK as u64 * largest * element } else { 0 },
             saved: saved as usize,
             stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
             per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
             chunk_row: width * element + saved * columns as u64 * 8,
-            spike: if prepared.marks.intensities.is_empty() { 0 } else { bins * element },
+            spike: if prepared.marks.is_empty() { 0 } else { bins * element },
             spikes: counts,
             block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
         }

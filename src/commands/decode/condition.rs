@@ -79,12 +79,18 @@ fn keep_increasing(positions: &mut Positions) -> u64 {
         if let Some(flags) = &mut positions.is_encoding {
             flags[kept] = flags[at];
         }
+        if let Some(weights) = &mut positions.weights {
+            weights[kept] = weights[at];
+        }
         kept += 1;
     }
     positions.time.truncate(kept);
     positions.data.truncate(kept * axes);
     if let Some(flags) = &mut positions.is_encoding {
         flags.truncate(kept);
+    }
+    if let Some(weights) = &mut positions.weights {
+        weights.truncate(kept);
     }
     (before - kept) as u64
 }

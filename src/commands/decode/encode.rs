@@ -1,17 +1,15 @@
-//! From the recording to the encoding model and the mark models of its electrodes.
+//! From the recording to the encoding model.
 
 use super::encoding::{EncodingData, EncodingModel, EncodingTrain, RateUnits, Settings};
 use super::grid::{GridOptions, InteriorMask, PlaceGrid};
 use super::mask;
 use super::model_file::{self, Given};
-use super::options::{Algorithm, Interior, Likelihood, Options, Precision};
-use super::selection::{self, Interval};
+use super::options::{Interior, Options};
+use super::selection::{self, EncodingSamples, Interval};
 use super::session::Session;
 use super::track::TrackGraph;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
-use crate::kernels::marks::{self, Accuracy, Bandwidths, EncodingSpikes, Intensity, PlaceBins};
-use rayon::prelude::*;
 use std::path::Path;
 
 /// Defaults of the peer's model classes.
@@ -92,7 +90,7 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
             width: train.width,
             marks: marks.copied().collect(),
             positions: samples.positions_at(&train.times, &ranges),
-            weights: Vec::new(),
+            weights: samples.weights_at(&train.times, &ranges),
         }
     });
     let trains = trains.collect();
@@ -107,7 +105,8 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
             false => RateUnits::Samples,
         },
     };
-    let data = EncodingData { samples: samples.data, axes: samples.axes, weights: Vec::new(), trains };
+    let EncodingSamples { data: places, axes, weights, .. } = samples;
+    let data = EncodingData { samples: places, axes, weights, trains };
     EncodingModel::fit(level, data, (grid, track), &settings).map_err(Error::within(&session.place))
 }
 
@@ -140,58 +139,4 @@ fn environment(options: &Options, session: &Session) -> Result<(PlaceGrid, Optio
     };
     let positions = &session.positions;
     Ok((PlaceGrid::from_positions(&positions.data, positions.axes, &grid_options)?, None))
-}
-
-/// Mark models of all electrodes, and what was seen of their errors.
-#[derive(Debug, Default)]
-pub struct MarkModels {
-    /// One per electrode; none for sorted units.
-    pub intensities: Vec<Intensity>,
-    /// Largest error of the expansion on seeded samples, nats, one per electrode.
-    pub observed: Vec<f64>,
-}
-
-/// How exact the sums over encoding spikes must be.
-fn accuracy(options: &Options) -> (Accuracy, marks::Precision) {
-    let precision = match options.precision {
-        Precision::F32 => marks::Precision::F32,
-        Precision::F64 => marks::Precision::F64,
-    };
-    let accuracy = match options.algorithm {
-        // Double precision is asked for as the oracle.
-        Algorithm::Exact if options.precision == Precision::F64 => Accuracy::Direct,
-        Algorithm::Exact => Accuracy::EXACT,
-        Algorithm::Direct => Accuracy::Direct,
-        Algorithm::Approx(tolerance) => Accuracy::Guaranteed(tolerance),
-        Algorithm::Observed(tolerance) => Accuracy::Observed { tolerance, seed: options.seed },
-    };
-    (accuracy, precision)
-}
-
-/// The mark models of all electrodes.
-pub fn mark_models(options: &Options, model: &EncodingModel, floors: &[f64]) -> MarkModels {
-    if options.likelihood == Likelihood::Sorted {
-        return MarkModels::default();
-    }
-    let centers = model.grid.axis_centers();
-    let bins =
-        PlaceBins { axes: centers.iter().map(Vec::as_slice).collect(), interior: &model.grid.interior_bins };
-    let one = |train: usize| {
-        let encoded = &model.trains[train];
-        let spikes = EncodingSpikes {
-            marks: &encoded.marks,
-            width: encoded.width,
-            positions: &encoded.positions,
-            axes: model.axes(),
-        };
-        let mark = model.mark_std(train);
-        let bandwidths = Bandwidths { mark: &mark, position: &model.position_std };
-        let log_scale = model.log_scale(train);
-        let scale = (&log_scale[..], floors[train]);
-        let choice = marks::choose(&spikes, &bins, &bandwidths, scale, accuracy(options));
-        let observed = marks::observed_error(&spikes, &bins, &bandwidths, scale, (&choice, options.seed));
-        (Intensity::new(&spikes, &bins, &bandwidths, choice, scale), observed)
-    };
-    let (intensities, observed) = (0..model.trains.len()).into_par_iter().map(one).unzip();
-    MarkModels { intensities, observed }
 }

@@ -13,6 +13,7 @@ pub mod encoding;
 #[cfg(test)]
 mod fixture;
 pub mod grid;
+mod mark_models;
 mod mask;
 pub mod model_file;
 mod neighbours;

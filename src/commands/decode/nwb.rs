@@ -21,6 +21,11 @@ const NOT_FEATURES: [&str; 5] =
 
 /// Reads a session; `named` is its SpatialSeries.
 pub(super) fn read(reader: &mut Reader, named: Option<&str>, choices: &SessionChoices) -> Result<Session> {
+    if choices.position_weights {
+        return Err(Error::usage(
+            "--position-weights: NWB files hold none; the simple layout does (position/weights)",
+        ));
+    }
     let (positions, unit, dropped) = series::read(reader, named, choices)?;
     let mut session = Session { positions, unit, ..Session::default() };
     session.counts.dropped_positions = dropped;

@@ -174,6 +174,8 @@ pub struct Options {
     pub seed: u64,
     /// Count several spikes of one electrode or unit at exactly one time once.
     pub drop_repeated_spikes: bool,
+    /// Weigh position samples by `position/weights` (sorted units only).
+    pub position_weights: bool,
 }
 
 impl Default for Options {
@@ -211,6 +213,7 @@ impl Default for Options {
             compress: None,
             seed: 42,
             drop_repeated_spikes: false,
+            position_weights: false,
         }
     }
 }

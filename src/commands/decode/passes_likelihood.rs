@@ -4,6 +4,7 @@
 //! electrode's spikes at a time in lanes; then every row adds those of its spikes, electrode after
 //! electrode in time order, in double precision. So neither chunks nor threads show in the sums.
 
+use super::mark_models::{Electrodes, MarkModels, Unit};
 use super::store::Stored;
 use crate::array::Real;
 use crate::backend::CpuLevel;
@@ -18,7 +19,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Spikes of one electrode that are computed together; 4 blocks of 16 lanes share what they read.
-const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 /// Rows that one worker adds up at a time.
 const ROWS_OF_A_SHARE: usize = 64;
 
@@ -33,8 +34,6 @@ impl<T: Real + Element + LogLikelihood + Stored> Value for T {}
 pub enum Adds<'a> {
     /// Log mark intensity at every bin.
     Marks {
-        /// The electrode's model.
-        intensity: &'a Intensity,
         /// Marks of the spikes that are decoded, `[spike, feature]`.
         marks: &'a [f64],
         /// Features of a mark.
@@ -63,6 +62,16 @@ impl Train<'_> {
     }
 }
 
+/// The mark models of the electrodes that add [`Adds::Marks`], in the order of the trains.
+pub struct TablesInTurns<'a> {
+    /// The models.
+    pub marks: &'a MarkModels,
+    /// What tables are made from.
+    pub from: Electrodes<'a>,
+    /// Units whose tables are in memory together.
+    pub turns: &'a [Range<usize>],
+}
+
 /// Taken from spatial bins of a row besides the spikes' share, such as the position penalty.
 pub type Penalty<'a> = &'a (dyn Fn(usize, &mut [f64]) + Sync);
 
@@ -70,6 +79,8 @@ pub type Penalty<'a> = &'a (dyn Fn(usize, &mut [f64]) + Sync);
 pub struct Likelihood<'a> {
     /// Electrodes or units in the order of the sums.
     pub trains: Vec<Train<'a>>,
+    /// Their mark models; empty for sorted units.
+    pub tables: TablesInTurns<'a>,
     /// Summed ground process at every bin: what a bin of time without spikes costs.
     pub ground: &'a [f64],
     /// Rows that say nothing (no position where one is needed).
@@ -106,8 +117,20 @@ impl<T: Value> LikelihoodRows<T> {
 /// One block of spikes at work: `spikes` counts places in the order of the chunk.
 struct Share<'a, T> {
     train: usize,
+    /// Mark models of the train that have their turn, and over which bins.
+    units: &'a [Unit],
+    tables: &'a [Intensity],
     spikes: Range<usize>,
     out: &'a mut [T],
+}
+
+/// Working memory of a thread.
+struct Room<T> {
+    scratch: Scratch,
+    /// Marks of a block that are not neighbours.
+    gathered: Vec<f64>,
+    /// Log intensities `[spike, bin]` over some of the bins.
+    some: Vec<T>,
 }
 
 /// A train's spikes of one chunk.
@@ -160,30 +183,52 @@ impl Likelihood<'_> {
         };
         let mut parts: Vec<Part> = self.trains.par_iter().map(part).collect();
         let mut base = 0;
-        for (train, part) in self.trains.iter().zip(&mut parts) {
+        for part in &mut parts {
             part.base = base;
-            if matches!(train.adds, Adds::Marks { .. }) {
-                base += part.spikes.len();
-            }
+            base += part.spikes.len();
         }
         parts
     }
 
     fn intensities<T: Value>(&self, parts: &[Part], out: &mut [T]) -> Result<()> {
+        let TablesInTurns { marks, from, turns } = &self.tables;
+        for turn in turns.iter() {
+            let made = self.recorder.share(STAGE, || marks.tables(*from, turn.clone()));
+            self.turn(parts, (&marks.units[turn.clone()], &made), out)?;
+        }
+        Ok(())
+    }
+
+    /// All spikes of the electrodes that have their turn.
+    fn turn<T: Value>(
+        &self,
+        parts: &[Part],
+        (units, tables): (&[Unit], &[Intensity]),
+        out: &mut [T],
+    ) -> Result<()> {
         let mut shares = Vec::new();
         let mut rest = out;
         for (train, part) in parts.iter().enumerate() {
-            if matches!(self.trains[train].adds, Adds::Field(_)) {
+            let first = units.partition_point(|unit| unit.train < train);
+            let mine = first..units.partition_point(|unit| unit.train <= train);
+            let (all, others) = rest.split_at_mut(part.spikes.len() * self.bins());
+            rest = others;
+            if mine.is_empty() {
                 continue;
             }
-            for start in (0..part.spikes.len()).step_by(BLOCK) {
+            for (block, out) in all.chunks_mut(BLOCK * self.bins().max(1)).enumerate() {
+                let start = block * BLOCK;
                 let spikes = start..part.spikes.len().min(start + BLOCK);
-                let (mine, others) = rest.split_at_mut(spikes.len() * self.bins());
-                rest = others;
-                shares.push(Share { train, spikes, out: mine });
+                shares.push(Share {
+                    train,
+                    units: &units[mine.clone()],
+                    tables: &tables[mine.clone()],
+                    spikes,
+                    out,
+                });
             }
         }
-        let room = || (Scratch::default(), Vec::new());
+        let room = || Room { scratch: Scratch::default(), gathered: Vec::new(), some: Vec::new() };
         shares.into_par_iter().try_for_each_init(room, |room, share| {
             if self.recorder.is_cancelled() {
                 return Err(Error::Interrupted);
@@ -194,25 +239,39 @@ impl Likelihood<'_> {
         })
     }
 
-    fn block<T: Value>(
-        &self,
-        part: &Part,
-        share: Share<'_, T>,
-        (scratch, gathered): &mut (Scratch, Vec<f64>),
-    ) {
-        let Adds::Marks { intensity, marks, width, .. } = &self.trains[share.train].adds else { return };
+    fn block<T: Value>(&self, part: &Part, share: Share<'_, T>, room: &mut Room<T>) {
+        let Adds::Marks { marks, width, .. } = &self.trains[share.train].adds else { return };
         let mine = &marks[part.spikes.start * width..part.spikes.end * width];
         let marks = if part.order.is_empty() {
             &mine[share.spikes.start * width..share.spikes.end * width]
         } else {
-            gathered.clear();
+            room.gathered.clear();
             for &at in &part.order[share.spikes.clone()] {
-                gathered.extend_from_slice(&mine[at * width..(at + 1) * width]);
+                room.gathered.extend_from_slice(&mine[at * width..(at + 1) * width]);
             }
-            gathered
+            &room.gathered
         };
-        let floored = intensity.log_intensity(self.level, marks, share.out, scratch);
-        self.floored[share.train].fetch_add(floored.spikes as u64, Ordering::Relaxed);
+        let bins = self.bins();
+        for (unit, intensity) in share.units.iter().zip(share.tables) {
+            if unit.bins.len() == bins {
+                let floored = intensity.log_intensity(self.level, marks, share.out, &mut room.scratch);
+                self.floored[share.train].fetch_add(floored.spikes as u64, Ordering::Relaxed);
+                continue;
+            }
+            room.some.resize(share.spikes.len() * unit.bins.len(), T::default());
+            intensity.log_intensity(self.level, marks, &mut room.some, &mut room.scratch);
+            let rows = share.out.chunks_exact_mut(bins);
+            for (row, some) in rows.zip(room.some.chunks_exact(unit.bins.len())) {
+                row[unit.bins.clone()].copy_from_slice(some);
+            }
+            if unit.bins.end == bins {
+                // The units before it have had their turns: rows are whole now.
+                let floor = T::round_from(self.tables.from.floors[share.train]);
+                let silent = |row: &&[T]| row.iter().all(|value| *value <= floor);
+                let count = share.out.chunks_exact(bins).filter(silent).count();
+                self.floored[share.train].fetch_add(count as u64, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Adds up one row; `sum` holds its values afterwards. `next` is the first spike of each train
@@ -274,8 +333,9 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
         let all = self.likelihood;
         let (bins, columns, rows) = (all.bins(), all.columns(), chunk.len() as usize);
         let split = all.parts(chunk);
-        let marked = |(train, _): &(&Train<'_>, &Part)| matches!(train.adds, Adds::Marks { .. });
-        let count: usize = all.trains.iter().zip(&split).filter(marked).map(|(_, p)| p.spikes.len()).sum();
+        // Fields need no values of their spikes.
+        let marked = !all.tables.marks.is_empty();
+        let count: usize = if marked { split.iter().map(|part| part.spikes.len()).sum() } else { 0 };
         output.spikes.resize(count * bins, T::default());
         output.values.resize(rows * columns, T::default());
         output.offset.resize(rows, 0.0);

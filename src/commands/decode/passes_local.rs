@@ -65,7 +65,7 @@ pub fn local(
     (level, recorder): (CpuLevel, &Recorder),
 ) -> Result<Vec<f64>> {
     let model = &prepared.model;
-    if prepared.marks.intensities.is_empty() {
+    if prepared.marks.is_empty() {
         let rows: Vec<Vec<usize>> =
             decoding.spikes.iter().map(|d| d.rows.iter().map(|&row| row as usize).collect()).collect();
         let local = SortedLocal::new(level, model, decoding.time.len(), decoding.step);
@@ -101,8 +101,11 @@ fn at_spikes(
     let raw = interpolate(&positions.time, &positions.data, positions.axes, times);
     let places = model.linearise(&raw, positions.axes)?;
     let marks = &recorded.marks[spikes.spikes.start * recorded.width..spikes.spikes.end * recorded.width];
-    let densities =
-        densities(&prepared.marks.intensities[train], (marks, recorded.width), &places, model, level);
+    let tables = prepared.marks.of_train(prepared.electrodes(), train);
+    let densities = match tables.as_deref().and_then(|tables| tables.first()) {
+        Some(intensity) => densities(intensity, (marks, recorded.width), &places, model, level),
+        None => vec![0.0; times.len()],
+    };
     let (rate, floor) = (model.trains[train].rate, prepared.floors[train]);
     let value = |(density, occupancy): (f64, f64)| {
         let value = local_log_intensity(rate, density, occupancy, floor);

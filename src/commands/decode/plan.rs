@@ -5,6 +5,7 @@ use super::prepare::Prepared;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// What the recording holds, and what of it is used.
@@ -88,6 +89,9 @@ pub struct Plan {
     pub checkpoint_rows: usize,
     /// True where the likelihood waits for the smoother in memory, false on disk.
     pub held: bool,
+    /// Electrodes (or parts of one) whose tables are in memory together, numbered over all; none
+    /// for sorted units.
+    pub turns: Vec<Range<usize>>,
     /// Floating point operations, about.
     pub flop: f64,
     /// Most memory it takes, about, bytes.

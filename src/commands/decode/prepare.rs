@@ -2,8 +2,9 @@
 //! that can fail early.
 
 use super::budget::{Budget, Cuts};
-use super::encode::{self, MarkModels};
+use super::encode;
 use super::encoding::{EncodingModel, step_mismatch};
+use super::mark_models::{Electrodes, MarkModels};
 use super::options::{Algorithm, Likelihood, LogFloor, Options};
 use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan};
 use super::results::{ResultLayout, ResultState};
@@ -61,6 +62,11 @@ impl Decoding {
 }
 
 impl Prepared {
+    /// What tables of mark models are made from.
+    pub fn electrodes(&self) -> Electrodes<'_> {
+        Electrodes { model: &self.model, floors: &self.floors }
+    }
+
     /// Rows and columns of the result.
     pub fn layout<'a>(&'a self, decoding: &'a Decoding, states: &'a [ResultState]) -> ResultLayout<'a> {
         let grid = &self.model.grid;
@@ -94,7 +100,9 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
     warnings.extend(model_warnings(&model, options));
     let floors: Vec<f64> = (0..model.trains.len()).map(|t| floor(&model, t, options.log_floor)).collect();
-    let marks = recorder.time("fit", || encode::mark_models(options, &model, &floors));
+    let electrodes = Electrodes { model: &model, floors: &floors };
+    let machine = (context.memory, context.level);
+    let marks = recorder.time("fit", || MarkModels::new(options, electrodes, machine));
     let decoding = match options.fit_only {
         true => None,
         false => Some(decoding(options, &session, &model, context)?),
@@ -103,8 +111,10 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
         warnings.extend(step_warning(options, &session, decoding));
         warnings.extend(no_spikes(&session, decoding));
     }
-    let prepared = Prepared { options: options.clone(), session, model, marks, floors, decoding };
+    let mut prepared = Prepared { options: options.clone(), session, model, marks, floors, decoding };
     let cuts = Budget::of(&prepared, context).cut()?;
+    let electrodes = Electrodes { model: &prepared.model, floors: &prepared.floors };
+    recorder.time("fit", || prepared.marks.settle(electrodes, &cuts.turns));
     Ok(assemble(prepared, &cuts, warnings, context))
 }
 
@@ -115,6 +125,7 @@ fn choices(options: &Options, context: &Context) -> SessionChoices {
         features: options.features.clone(),
         fix_timestamps: options.fix_timestamps,
         drop_repeated_spikes: options.drop_repeated_spikes,
+        position_weights: options.position_weights,
         memory: context.memory,
     }
 }
@@ -237,6 +248,7 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
         chunk_rows: cuts.chunk_rows,
         checkpoint_rows: cuts.checkpoint_rows,
         held: cuts.held,
+        turns: cuts.turns.clone(),
         flop: cuts.flop,
         memory_bytes: cuts.memory_bytes,
         output_bytes: cuts.output_bytes,
@@ -253,8 +265,7 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
 /// Electrodes by the way that was chosen for them.
 fn algorithms(marks: &MarkModels, options: &Options) -> Vec<AlgorithmPlan> {
     let mut plans: Vec<(Choice, AlgorithmPlan)> = Vec::new();
-    for (intensity, &observed) in marks.intensities.iter().zip(&marks.observed) {
-        let choice = intensity.choice();
+    for (choice, &observed) in marks.choices.iter().zip(&marks.observed) {
         let same = |(other, _): &&mut (Choice, AlgorithmPlan)| {
             other.method == choice.method && other.precision == choice.precision
         };

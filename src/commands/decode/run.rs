@@ -6,7 +6,7 @@ use super::model_file;
 use super::options::{Precision, Save};
 use super::passes_filter::{Filtering, Forward, Written, extras};
 use super::passes_likelihood::{
-    self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, Train, Value,
+    self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
 };
 use super::passes_local::{self, PositionPenalty, Whereabouts};
 use super::passes_smooth::{
@@ -126,7 +126,12 @@ impl Decode<'_> {
             extras: columns.iter().map(Vec::as_slice).collect(),
             level: self.context.level,
             recorder,
-            floored: prepared.marks.intensities.iter().map(|_| AtomicU64::new(0)).collect(),
+            tables: TablesInTurns {
+                marks: &prepared.marks,
+                from: prepared.electrodes(),
+                turns: &self.plan.turns,
+            },
+            floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
         let rows = decoding.time.len();
         let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
@@ -180,9 +185,8 @@ impl Decode<'_> {
         trains
             .map(|(at, (train, spikes))| Train {
                 rows: &spikes.rows,
-                adds: match prepared.marks.intensities.get(at) {
-                    Some(intensity) => Adds::Marks {
-                        intensity,
+                adds: match prepared.marks.is_empty() {
+                    false => Adds::Marks {
                         marks: &train.marks
                             [spikes.spikes.start * train.width..spikes.spikes.end * train.width],
                         width: train.width,
@@ -191,7 +195,7 @@ impl Decode<'_> {
                             false => Vec::new(),
                         },
                     },
-                    None => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
+                    true => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
                 },
             })
             .collect()
@@ -275,8 +279,7 @@ impl Decode<'_> {
 
     fn count_work(&self) {
         let items = self.decoding.time.len() as u64;
-        let pairs = self.prepared.marks.intensities.iter().zip(&self.decoding.spikes);
-        let flop: f64 = pairs.map(|(i, spikes)| 2.0 * i.choice().cost * spikes.rows.len() as f64).sum();
+        let flop = self.prepared.marks.flop(self.decoding.spikes.iter().map(|spikes| spikes.rows.len()));
         let likelihood = Work { items, flop: flop as u64, ..Work::default() };
         let step = 2 * self.decoding.chain.transition().multiply_adds() * items;
         self.context.recorder.count(passes_likelihood::STAGE, likelihood);

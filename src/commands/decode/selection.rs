@@ -37,6 +37,8 @@ pub struct EncodingSamples {
     pub data: Vec<f64>,
     /// Axes of a sample.
     pub axes: usize,
+    /// Weight of each; empty: all alike.
+    pub weights: Vec<f64>,
     /// Samples left out because a coordinate is NaN, whether or not they were to encode.
     pub missing: usize,
     /// Times in which spikes encode, ascending, one for each run of samples; they may overlap.
@@ -72,11 +74,28 @@ impl EncodingSamples {
     /// Positions at the spikes of `ranges`, `[spike][axis]`: straight lines between the samples
     /// that encode, across gaps too.
     pub fn positions_at(&self, times: &[f64], ranges: &[Range<usize>]) -> Vec<f64> {
+        self.between_samples(&self.data, self.axes, (times, ranges))
+    }
+
+    /// Weights at the spikes of `ranges`, on straight lines likewise; empty where samples have none.
+    pub fn weights_at(&self, times: &[f64], ranges: &[Range<usize>]) -> Vec<f64> {
+        match self.weights.is_empty() {
+            true => Vec::new(),
+            false => self.between_samples(&self.weights, 1, (times, ranges)),
+        }
+    }
+
+    fn between_samples(
+        &self,
+        data: &[f64],
+        columns: usize,
+        (times, ranges): (&[f64], &[Range<usize>]),
+    ) -> Vec<f64> {
         let count: usize = ranges.iter().map(|range| range.len()).sum();
-        let mut out = vec![0.0; count * self.axes];
-        let mut walk = PositionWalk::new(&self.time, &self.data, self.axes);
+        let mut out = vec![0.0; count * columns];
+        let mut walk = PositionWalk::new(&self.time, data, columns);
         let used = ranges.iter().flat_map(|range| times.get(range.clone()).unwrap_or_default());
-        for (&time, row) in used.zip(out.chunks_exact_mut(self.axes.max(1))) {
+        for (&time, row) in used.zip(out.chunks_exact_mut(columns.max(1))) {
             walk.at(time, row);
         }
         out
@@ -114,6 +133,7 @@ pub fn encoding_samples(
         if kept {
             samples.time.push(time);
             samples.data.extend_from_slice(row);
+            samples.weights.extend(positions.weights.as_ref().and_then(|weights| weights.get(at)));
             match runs.last_mut().filter(|_| kept_before) {
                 Some(run) => run.1 = time,
                 None => runs.push((time, time)),

@@ -167,7 +167,7 @@ fn one(reader: &mut Reader, path: &str) -> Result<(Positions, Option<String>)> {
     if conversion != 1.0 || offset != 0.0 {
         values.iter_mut().for_each(|value| *value = *value * conversion + offset);
     }
-    Ok((Positions { time, data: values, axes, is_encoding: None }, text_of(&attributes, "unit")))
+    Ok((Positions { time, data: values, axes, ..Positions::default() }, text_of(&attributes, "unit")))
 }
 
 /// Times of samples taken at a steady rate.

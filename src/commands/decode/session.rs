@@ -30,6 +30,8 @@ pub struct Positions {
     pub axes: usize,
     /// Which samples may encode; none where the file does not say.
     pub is_encoding: Option<Vec<bool>>,
+    /// Weight of each sample, 0 or more; none where they are not asked for (all alike).
+    pub weights: Option<Vec<f64>>,
 }
 
 impl Positions {
@@ -102,7 +104,8 @@ impl Session {
         let positions = self.positions.time.capacity() + self.positions.data.capacity();
         let time = self.time.as_ref().map_or(0, Vec::capacity);
         let mask = self.positions.is_encoding.as_ref().map_or(0, Vec::capacity);
-        ((spikes + positions + time) * 8 + mask) as u64
+        let weights = self.positions.weights.as_ref().map_or(0, Vec::capacity);
+        ((spikes + positions + weights + time) * 8 + mask) as u64
     }
 
     /// Number of spikes of all trains.
@@ -126,6 +129,8 @@ pub struct SessionChoices {
     pub fix_timestamps: bool,
     /// Leave out spikes at exactly the time of the one before in the same train.
     pub drop_repeated_spikes: bool,
+    /// Weigh position samples as the file says (sorted units).
+    pub position_weights: bool,
     /// Bytes that the arrays may take.
     pub memory: u64,
 }
@@ -138,6 +143,7 @@ impl Default for SessionChoices {
             features: Vec::new(),
             fix_timestamps: false,
             drop_repeated_spikes: false,
+            position_weights: false,
             memory: u64::MAX,
         }
     }

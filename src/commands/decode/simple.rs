@@ -1,6 +1,6 @@
 //! The layout `decode-inputs-1`, in an HDF5 file or as a folder of `.npy` (spec decode 6.2).
 //!
-//! `position/time` (n), `position/data` (n) or (n, k), `position/is_encoding` (n, optional),
+//! `position/time` (n), `position/data` (n) or (n, k), `position/is_encoding` and `weights` (n, optional),
 //! `decode/time` (T, optional), `electrodes/<k>/spike_times` (n_e) and `features` (n_e, D),
 //! `units/<k>/spike_times`. Seconds; positions and features in any unit.
 
@@ -74,9 +74,29 @@ fn positions(
             format!("compare with {}", times.place),
         ));
     }
-    let mut positions = Positions { time, data: reader.values(&data)?, axes, is_encoding };
+    let weights = match choices.position_weights {
+        true => Some(weights(reader, &format!("{root}position/weights"), &times)?),
+        false => None,
+    };
+    let mut positions = Positions { time, data: reader.values(&data)?, axes, is_encoding, weights };
     let dropped = condition::settle_samples(&times.place, &mut positions, choices.fix_timestamps)?;
     Ok((positions, dropped))
+}
+
+/// One weight for each position sample.
+fn weights(reader: &mut Reader, path: &str, times: &Numbers) -> Result<Vec<f64>> {
+    let numbers = reader.require(path, "--position-weights asks for one weight per position sample")?;
+    numbers.flat()?;
+    check_count(&numbers, times.rows(), &times.place)?;
+    let weights = reader.values(&numbers)?;
+    let wrong = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0));
+    match wrong {
+        Some(at) => {
+            let place = format!("{}, index {at}", numbers.place);
+            Err(Error::data(place, weights[at].to_string(), "a weight of 0 or more", "0 leaves a sample out"))
+        }
+        None => Ok(weights),
+    }
 }
 
 /// The numbered groups under `parent`, ascending.

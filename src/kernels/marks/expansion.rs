@@ -15,18 +15,44 @@ pub(super) const MOST_TERMS: usize = 16;
 pub(super) const CELLS: [f64; 9] =
     [1.0, 1.0 / 1.25, 1.0 / 1.5, 1.0 / 2.0, 1.0 / 2.5, 1.0 / 3.0, 1.0 / 4.0, 1.0 / 5.0, 1.0 / 6.0];
 
+/// The `q` Chebyshev nodes and the cosines that turn values there into coefficients.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    /// `z_k`.
+    z: Vec<f64>,
+    /// `cos(a arccos z_k)`, `[node][degree]`.
+    cosines: Vec<f64>,
+}
+
+impl Nodes {
+    fn new(q: usize) -> Self {
+        let step = std::f64::consts::PI / q as f64;
+        let angle = |k: usize| step * (k as f64 + 0.5);
+        let z = (0..q).map(|k| angle(k).cos()).collect();
+        let cosines = (0..q * q).map(|at| (angle(at / q) * (at % q) as f64).cos()).collect();
+        Nodes { z, cosines }
+    }
+
+    /// Those of `q`, at most [`MOST_TERMS`], made once per process.
+    fn shared(q: usize) -> &'static Nodes {
+        static NODES: [OnceLock<Nodes>; MOST_TERMS + 1] = [const { OnceLock::new() }; MOST_TERMS + 1];
+        NODES[q].get_or_init(|| Nodes::new(q))
+    }
+}
+
 /// Coefficients of `T_0 .. T_{q-1}` for a bin at `u` from the centre of a cell of half side `s`.
 pub(super) fn coefficients(u: f64, s: f64, out: &mut [f64]) {
     let q = out.len();
-    let step = std::f64::consts::PI / q as f64;
+    let nodes = Nodes::shared(q);
     out.fill(0.0);
-    for k in 0..q {
-        let angle = step * (k as f64 + 0.5);
-        let value = (-0.5 * (u - s * angle.cos()).powi(2)).exp() / q as f64;
-        for (a, coefficient) in out.iter_mut().enumerate() {
-            let twice = if a == 0 { 1.0 } else { 2.0 };
-            *coefficient += twice * value * (angle * a as f64).cos();
+    for (z, cosines) in nodes.z.iter().zip(nodes.cosines.chunks_exact(q)) {
+        let value = (-0.5 * (u - s * z).powi(2)).exp() / q as f64;
+        for (coefficient, cosine) in out.iter_mut().zip(cosines) {
+            *coefficient += 2.0 * value * cosine;
         }
+    }
+    if let Some(mean) = out.first_mut() {
+        *mean *= 0.5;
     }
 }
 
@@ -143,17 +169,17 @@ impl Samples {
         Samples { half, q, z, values }
     }
 
-    /// Partial sums `[sample][terms 0..=q]` and kernel values for one axis.
+    /// Partial sums `[terms 0..=q][sample]` and kernel values for one axis.
     fn axis(&self, u: f64) -> (Vec<f64>, Vec<f64>) {
-        let mut coefficient = vec![0.0; self.q];
+        let (q, count) = (self.q, self.z.len());
+        let mut coefficient = vec![0.0; q];
         coefficients(u, self.half, &mut coefficient);
-        let mut sums = Vec::with_capacity(self.z.len() * (self.q + 1));
-        for row in self.values.chunks_exact(self.q) {
-            let mut sum = 0.0;
-            sums.push(sum);
-            for (c, t) in coefficient.iter().zip(row) {
-                sum += c * t;
-                sums.push(sum);
+        let mut sums = vec![0.0; (q + 1) * count];
+        for (a, c) in coefficient.iter().enumerate() {
+            let (done, next) = sums.split_at_mut((a + 1) * count);
+            let values = self.values.iter().skip(a).step_by(q);
+            for ((sum, before), t) in next.iter_mut().zip(&done[a * count..]).zip(values) {
+                *sum = before + c * t;
             }
         }
         let kernel = self.z.iter().map(|z| (-0.5 * (u - z * self.half).powi(2)).exp()).collect();
@@ -163,24 +189,32 @@ impl Samples {
     /// Worst relative and absolute error over the cell for a bin at (`u`, `v`).
     fn errors(&self, u: f64, v: Option<f64>) -> (f64, f64) {
         let (sums, kernel) = self.axis(u);
-        let q = self.q;
+        let (q, count) = (self.q, self.z.len());
         let mut worst = (0.0, 0.0);
         let mut see = |approximate: f64, exact: f64| {
             let error = (approximate - exact).abs();
             worst = (f64::max(worst.0, error / exact), f64::max(worst.1, error));
         };
         let Some(v) = v else {
-            for (row, exact) in sums.chunks_exact(q + 1).zip(&kernel) {
-                see(row[q], *exact);
+            for (sum, exact) in sums[q * count..].iter().zip(&kernel) {
+                see(*sum, *exact);
             }
             return worst;
         };
         let (others, other_kernel) = self.axis(v);
-        for (second, second_kernel) in others.chunks_exact(q + 1).zip(&other_kernel) {
-            for (first, first_kernel) in sums.chunks_exact(q + 1).zip(&kernel) {
+        let mut product = vec![0.0; count];
+        for (second, second_kernel) in other_kernel.iter().enumerate() {
+            product.fill(0.0);
+            for b in 0..q {
                 // Degree b of the second axis meets degrees below q - b of the first.
-                let term = |b: usize| (second[b + 1] - second[b]) * first[q - b];
-                see((0..q).map(term).sum(), first_kernel * second_kernel);
+                let degree = others[(b + 1) * count + second] - others[b * count + second];
+                let first = &sums[(q - b) * count..(q - b + 1) * count];
+                for (sum, below) in product.iter_mut().zip(first) {
+                    *sum += degree * below;
+                }
+            }
+            for (sum, first_kernel) in product.iter().zip(&kernel) {
+                see(*sum, first_kernel * second_kernel);
             }
         }
         worst

@@ -3,7 +3,6 @@ use crate::commands::decode::encoding::{EncodingData, EncodingTrain, Likelihood,
 #[cfg(feature = "hdf5")]
 use crate::commands::decode::fixture;
 #[cfg(feature = "hdf5")]
-use crate::commands::decode::grid::GridOptions;
 use crate::commands::decode::grid::PlaceGrid;
 
 #[cfg(feature = "hdf5")]
