@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-#[cfg(all(test, feature = "hdf5"))]
+#[cfg(test)]
 mod tests;
 
 /// Part of the memory limit that the tables of one unit may take before its bins are cut.

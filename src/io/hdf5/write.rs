@@ -9,6 +9,8 @@
 
 mod attributes;
 mod bands;
+mod growing;
+mod names;
 mod pack;
 mod rows;
 mod scalar_text;
@@ -21,9 +23,11 @@ use crate::io::direct::{Direct, LEAST};
 use crate::io::npy::Progress;
 use crate::io::{Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use bands::Bands;
+use growing::{Growing, Last};
+use names::{as_utf8, failed, parent_and_name, rooted};
 use rows::{Rows, Waiting};
 use rust_hdf5::dataset::FillTime;
-use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group, Hdf5Error};
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, H5Group};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,79 +48,6 @@ pub struct Hdf5Writer {
     scalar_texts: Vec<String>,
     variable_text: bool,
     last: Option<Last>,
-}
-
-/// The dataset whose bytes come when all else is written.
-struct Last {
-    id: DatasetId,
-    progress: Progress,
-    direct: Direct,
-}
-
-/// A dataset whose rows are still coming.
-struct Growing {
-    dataset: Arc<H5Dataset>,
-    progress: Progress,
-    bands: Bands,
-    rows: Rows,
-}
-
-/// The path with one leading slash and none behind.
-fn rooted(path: &str) -> String {
-    format!("/{}", path.trim_matches('/'))
-}
-
-fn parent_and_name(path: &str) -> (&str, &str) {
-    match path.rsplit_once('/') {
-        Some(("", name)) => ("/", name),
-        Some((parent, name)) => (parent, name),
-        None => ("/", path),
-    }
-}
-
-/// An error of the library as ours, with the file named and the system's own reason where it has one.
-fn failed(path: &Path) -> impl Fn(Hdf5Error) -> Error {
-    let path = path.to_owned();
-    move |error| {
-        let text = one_line(&error.to_string());
-        // The library's errors have no source; the system's number stands in their text only.
-        let code = text.split("(os error ").nth(1).and_then(|rest| rest.split(')').next()?.parse().ok());
-        match code {
-            Some(code) => Error::io(&path, "write")(std::io::Error::from_raw_os_error(code)),
-            None => Error::Failed(format!("{}: cannot write: {text}", path.display())),
-        }
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Text for the file: as it is where it is UTF-8, otherwise byte by byte as Latin-1, which is
-/// what old netCDF writers meant.
-fn as_utf8(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|&b| char::from(b)).collect(),
-    }
-}
-
-impl Growing {
-    /// Checks that rows from `first` on fit, are whole, begin and end with a chunk, and are new.
-    fn check_rows(&mut self, first: u64, bytes: usize) -> Result<()> {
-        let (row, chunk) = (self.bands.row_bytes().max(1), self.bands.chunk_rows().max(1) as u64);
-        let all = self.progress.promised() / row as u64;
-        let end = first.saturating_add((bytes / row) as u64);
-        let whole = bytes.is_multiple_of(row) && end <= all && self.bands.is_untouched();
-        let aligned = first.is_multiple_of(chunk) && (end.is_multiple_of(chunk) || end == all);
-        if !whole || !aligned || bytes == 0 || !self.rows.note(first, end) {
-            return Err(Error::Failed(format!(
-                "{}: rows {first} to {end} of {all} came twice, in part, or not as whole chunks of {chunk}",
-                self.progress.place()
-            )));
-        }
-        Ok(())
-    }
 }
 
 impl Hdf5Writer {

@@ -43,7 +43,8 @@ pub fn observed_error(
     let (marks, positions) = (take(spikes.marks, spikes.width), take(spikes.positions, spikes.axes));
     let fewer = EncodingSpikes { marks: &marks, positions: &positions, ..*spikes };
     let at: Vec<usize> = (0..BINS).map(|_| draw.below(bins.interior.len())).collect();
-    let interior: Vec<usize> = at.iter().map(|k| bins.interior[*k]).collect();
+    let asked: Vec<usize> = at.iter().map(|k| bins.interior[*k]).collect();
+    let (axes, interior) = around(bins, &asked);
     let thinned = (spikes.len() as f64 / kept.len() as f64).ln();
     let scale: Vec<f64> = at.iter().map(|k| log_scale[*k] + thinned).collect();
     let decoding: Vec<f64> = (0..MARKS)
@@ -51,7 +52,7 @@ pub fn observed_error(
         .flat_map(|i| &spikes.marks[i * spikes.width..(i + 1) * spikes.width])
         .copied()
         .collect();
-    let bins = PlaceBins { axes: bins.axes.clone(), interior: &interior };
+    let bins = PlaceBins { axes: axes.iter().map(Vec::as_slice).collect(), interior: &interior };
     let rows = |choice: Choice| {
         let intensity = Intensity::new(&fewer, &bins, bandwidths, choice, (&scale, floor_ln));
         let mut rows = vec![0.0f64; MARKS * BINS];
@@ -62,6 +63,27 @@ pub fn observed_error(
     let exact = rows(Choice { method: Method::Direct, cut: 0.0, ..double });
     let apart = rows(double).into_iter().zip(exact).map(|(a, b): (f64, f64)| (a - b).abs());
     apart.fold(0.0, f64::max)
+}
+
+/// The smallest grid that holds the bins `asked`, and where they lie in it: factors of the other
+/// lines of bins would take longer than the samples.
+fn around(bins: &PlaceBins<'_>, asked: &[usize]) -> (Vec<Vec<f64>>, Vec<usize>) {
+    let along: Vec<[usize; 2]> = asked.iter().map(|bin| bins.along_axes(*bin)).collect();
+    let lines: Vec<Vec<usize>> = (0..bins.axes.len())
+        .map(|axis| {
+            let mut lines: Vec<usize> = along.iter().map(|at| at[axis]).collect();
+            lines.sort_unstable();
+            lines.dedup();
+            lines
+        })
+        .collect();
+    let axes = lines.iter().zip(&bins.axes).map(|(lines, axis)| lines.iter().map(|k| axis[*k]).collect());
+    let place = |at: &[usize; 2]| {
+        let steps =
+            lines.iter().zip(at).map(|(lines, k)| (lines.len(), lines.partition_point(|line| line < k)));
+        steps.fold(0, |flat, (count, at)| flat * count + at)
+    };
+    (axes.collect(), along.iter().map(place).collect())
 }
 
 impl Accuracy {

@@ -1,12 +1,23 @@
 //! Weights of a walk between any places, packed by blocks of [`WIDTH`] targets.
 //!
 //! A block holds, source by source, the weights towards its targets; sources that reach none of
-//! them are left out, so a line of places gives a band and a track graph a few stretches.
+//! them are left out, so a line of places gives a band and a track graph a few stretches. Along
+//! places of equal distance all blocks have the same weights but for the rounding of the places:
+//! those are stored once, and stay in the first cache.
 
 use super::simd::packed::{Block, WIDTH, packed};
 use super::{CUTS, LEAST_WEIGHT, dense};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
+
+/// Weights that differ by less than this share of them come from places that were rounded.
+const ROUNDED: f64 = 1e-11;
+
+/// True where `stored` (or its begin) holds the weights of `stretch` as far as they are exact.
+fn alike(stored: &[f64], stretch: &[f64]) -> bool {
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= ROUNDED * b.abs();
+    stored.len() >= stretch.len() && stored.iter().zip(stretch).all(near)
+}
 
 /// Packed weights.
 #[derive(Debug)]
@@ -15,6 +26,7 @@ pub struct Packed {
     /// For each of [`CUTS`].
     blocks: Vec<Vec<Block>>,
     weights: AlignedF64,
+    multiply_adds: u64,
 }
 
 impl Packed {
@@ -28,28 +40,45 @@ impl Packed {
         };
         let mut blocks: Vec<Vec<Block>> = vec![Vec::new(); CUTS.len()];
         let mut weights: Vec<f64> = Vec::new();
+        let mut multiply_adds = 0;
+        // Weights of one target block, and where those of the last block that was stored begin.
+        let (mut stretch, mut stored) = (Vec::new(), 0);
         for target in (0..places).step_by(WIDTH) {
+            stretch.clear();
+            let mut sources = Vec::new();
             for from in 0..places {
                 let row: [f64; WIDTH] = std::array::from_fn(|i| weight(from, target + i));
-                if row.iter().all(|&w| w < LEAST_WEIGHT) {
-                    continue;
+                if row.iter().any(|&w| w >= LEAST_WEIGHT) {
+                    stretch.extend(row.map(|w| if w < LEAST_WEIGHT { 0.0 } else { w }));
+                    sources.push(from);
                 }
-                let offset = weights.len();
-                weights.extend(row.map(|w| if w < LEAST_WEIGHT { 0.0 } else { w }));
+            }
+            if !alike(&weights[stored..], &stretch) {
+                stored = weights.len();
+                weights.extend_from_slice(&stretch);
+            }
+            multiply_adds += stretch.len() as u64;
+            let rows = sources.iter().zip(stretch.chunks_exact(WIDTH)).enumerate();
+            for (at, (&from, row)) in rows {
                 for (list, cut) in blocks.iter_mut().zip(CUTS) {
                     if row.iter().all(|&w| w < cut) {
                         continue;
                     }
                     match list.last_mut() {
                         Some(b) if b.target == target && b.last == from => b.last += 1,
-                        _ => list.push(Block { target, first: from, last: from + 1, offset }),
+                        _ => list.push(Block {
+                            target,
+                            first: from,
+                            last: from + 1,
+                            offset: stored + at * WIDTH,
+                        }),
                     }
                 }
             }
         }
         let mut aligned = AlignedF64::zeros(weights.len());
         aligned.copy_from_slice(&weights);
-        Packed { places, blocks, weights: aligned }
+        Packed { places, blocks, weights: aligned, multiply_adds }
     }
 
     /// Room that source and target take.
@@ -59,7 +88,7 @@ impl Packed {
 
     /// Multiply-adds of one application.
     pub fn multiply_adds(&self) -> u64 {
-        self.weights.len() as u64
+        self.multiply_adds
     }
 
     /// Bytes of the weights.

@@ -250,3 +250,30 @@ proptest! {
         check_grid(&[&line(rows, steps.0), &line(columns, steps.1)], &interior, variance);
     }
 }
+
+#[test]
+fn weights_along_a_line_are_stored_once() {
+    let centers: Vec<f64> = (0..2000).map(|k| 0.1 + 4000.0 * f64::from(k) / 1999.0).collect();
+    let interior: Vec<usize> = (0..2000).collect();
+    let walk = |interior: &[usize]| Walk::on_grid(CpuLevel::detect(), &[&centers], interior, 6.0);
+    // A few blocks at the ends, one for all between, and the row sums; 2000 rows of 50 weights apart.
+    assert!(walk(&interior).bytes() < 80_000, "{} bytes", walk(&interior).bytes());
+    // Gaps end what is alike, and nothing else changes: the steps from both sides agree.
+    let gaps: Vec<usize> = (0..2000).filter(|k| k % 170 > 3).collect();
+    for places in [&interior, &gaps] {
+        let square = |p: usize, q: usize| (centers[places[p]] - centers[places[q]]).powi(2);
+        let dense: Vec<f64> = (0..places.len())
+            .flat_map(|p| (0..places.len()).map(move |q| (p, q)))
+            .map(|(p, q)| dense::weight(square(p, q), 6.0))
+            .collect();
+        let walk = walk(places);
+        let source = rough(places.len(), 3.0, 5);
+        let mut buffers = walk.buffers();
+        let (found, runs) = walk.back(std::iter::once((1.0, &source[..])), &mut buffers).unwrap();
+        assert_eq!(runs.len(), 1);
+        for (p, row) in dense.chunks_exact(places.len()).enumerate() {
+            let expected: f64 = row.iter().zip(&source).map(|(a, b)| a * b).sum();
+            assert!((found[p] - expected).abs() <= 2e-11 * expected, "{p}: {} {expected}", found[p]);
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Electrodes in turns and in parts against all of them at once.
 
+#![cfg(feature = "hdf5")]
+
 use super::*;
 use crate::commands::decode::encoding::EncodedTrain;
 use crate::commands::decode::fixture;

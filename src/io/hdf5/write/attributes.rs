@@ -66,7 +66,7 @@ impl Node<'_> {
     }
 
     fn variable_text(&self, name: &str, value: &[u8]) -> Result<(), Hdf5Error> {
-        let value = super::as_utf8(value);
+        let value = super::names::as_utf8(value);
         match self {
             Node::Group(group) => group.set_attr_string(name, &value),
             Node::Dataset(dataset) => {
@@ -76,7 +76,7 @@ impl Node<'_> {
     }
 
     fn texts(&self, name: &str, shape: &[usize], values: &[Vec<u8>]) -> Result<(), Hdf5Error> {
-        let texts: Vec<String> = values.iter().map(|value| super::as_utf8(value)).collect();
+        let texts: Vec<String> = values.iter().map(|value| super::names::as_utf8(value)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         match self {
             Node::Group(group) => group.set_attr_string_array_nd(name, &texts, shape),

@@ -45,7 +45,7 @@ impl Rows {
         (bands, dataset): (&Bands, &H5Dataset),
         waiting: &mut Waiting,
     ) -> Result<()> {
-        let fault = super::failed(&waiting.path);
+        let fault = super::names::failed(&waiting.path);
         let (start, extent) = bands.rows(first, bytes.len());
         if bands.chunks().is_none() {
             return bands.put(dataset, bytes, &start, &extent).map_err(fault);
@@ -64,7 +64,7 @@ impl Rows {
             chunk.resize(length, 0);
             waiting.read(offset, &mut chunk)?;
             let put: Result<(), Hdf5Error> = bands.put_chunk(dataset, at, &chunk);
-            put.map_err(super::failed(&waiting.path))?;
+            put.map_err(super::names::failed(&waiting.path))?;
         }
         Ok(())
     }
