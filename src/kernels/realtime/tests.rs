@@ -132,7 +132,8 @@ fn hostile_spikes_and_positions_are_told_apart_and_change_nothing() {
     let mut estimator = Estimator::<f32>::new(CpuLevel::detect(), parameters());
     let good = [50.0, 120.0, 60.0];
     assert_eq!(estimator.spike(0, 0, &good), SpikeOutcome::BeforePosition);
-    for (position, velocity) in [(f64::NAN, 20.0), (-3.0, 20.0), (6.5, 20.0), (1.0, f64::NAN), (1e300, 20.0)]
+    for (position, velocity) in
+        [(f64::NAN, 20.0), (-3.0, 20.0), (6.5, 20.0), (1.0, f64::NAN), (1.0, f64::INFINITY), (1e300, 20.0)]
     {
         assert!(!estimator.position(position, velocity));
     }

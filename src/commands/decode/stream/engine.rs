@@ -72,7 +72,7 @@ impl TickRecord {
 }
 
 /// What became of the events.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Ticks.
     pub ticks: u64,
@@ -128,4 +128,10 @@ pub trait Engine: Send {
 
     /// What became of the events so far.
     fn counts(&self) -> Counts;
+}
+
+/// Copies what fits.
+pub(super) fn fill(to: &mut [f64], from: &[f64]) {
+    let length = to.len().min(from.len());
+    to[..length].copy_from_slice(&from[..length]);
 }

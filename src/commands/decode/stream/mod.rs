@@ -5,8 +5,11 @@
 //! tick only combines.
 
 pub mod config;
+mod electrodes;
 pub mod engine;
 mod json;
+pub mod realtime;
+mod speed;
 
 pub use config::RealtimeConfig;
 pub use engine::{Counts, Engine, Shape, TickRecord};
