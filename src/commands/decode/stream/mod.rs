@@ -8,8 +8,10 @@ pub mod config;
 mod electrodes;
 pub mod engine;
 mod json;
+pub mod kde;
 pub mod realtime;
 mod speed;
+mod waiting;
 
 pub use config::RealtimeConfig;
 pub use engine::{Counts, Engine, Shape, TickRecord};
