@@ -180,6 +180,11 @@ impl MarkModels {
         MarkModels { choices, observed, units, held: made.into_iter().collect() }
     }
 
+    /// The tables of all units, where they were made.
+    pub fn into_tables(self) -> Vec<Intensity> {
+        self.held.unwrap_or_default()
+    }
+
     /// True for sorted units.
     pub fn is_empty(&self) -> bool {
         self.units.is_empty()

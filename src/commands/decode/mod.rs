@@ -37,6 +37,7 @@ mod simple;
 pub mod sorted;
 pub mod states;
 mod store;
+pub mod stream;
 pub mod track;
 mod tree;
 mod walks;
