@@ -4,6 +4,9 @@
 //! Whatever it needs is allocated before the first event; spikes are encoded on arrival, so that a
 //! tick only combines.
 
+pub mod config;
 pub mod engine;
+mod json;
 
+pub use config::RealtimeConfig;
 pub use engine::{Counts, Engine, Shape, TickRecord};
