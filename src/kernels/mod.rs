@@ -14,6 +14,7 @@ pub mod hotspots;
 pub mod legacy_random;
 pub mod margins;
 pub mod marks;
+pub mod realtime;
 pub mod simd;
 pub mod spline;
 pub mod splits;

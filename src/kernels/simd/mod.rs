@@ -15,6 +15,7 @@ mod avx2_real;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_real;
+pub mod exp;
 pub mod peak;
 mod portable;
 mod portable_real;
