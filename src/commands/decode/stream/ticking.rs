@@ -1,0 +1,432 @@
+//! The loop: event in, tick out.
+//!
+//! Between two events nothing is allocated, locked or printed; the clock is read (no system call on
+//! Linux), records go into the ring, counts into fields. Two durations are kept for every tick
+//! behind the warm-up, in nanoseconds:
+//!
+//! * latency: from the moment the tick could be made (its last byte was read; with pacing, the
+//!   moment it was due; in a replay at full speed, the moment the loop came to it) until its record
+//!   was queued;
+//! * work: all that was computed since the tick before, spikes encoded on arrival included. Where
+//!   it stays below a tick's interval, the machine keeps up.
+
+use super::engine::{Engine, TickRecord};
+use super::event::{Event, Kind};
+use super::latency::{Histogram, WARM_UP};
+use super::ring::Producer;
+use super::schedule::Schedule;
+use super::source::{Next, Source, World};
+use crate::error::Result;
+
+/// Closer than this a wait is spun through: sleeping wakes up late by about as much.
+const SPIN: u64 = 80_000;
+/// Longest sleep, so that a signal is seen.
+const NAP: u64 = 20_000_000;
+/// How long a replay at full speed waits for a writer that takes nothing, before it drops records.
+const PATIENCE: u64 = 2_000_000_000;
+
+/// A detector of ripples in the local field potential, sample by sample.
+pub trait Ripples {
+    /// One sample.
+    fn sample(&mut self, at: i64, value: f32);
+    /// True while a ripple is on.
+    fn is_on(&self) -> bool;
+}
+
+/// Stream time against the world's clock.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// Nanoseconds of a sample of the stream.
+    sample: f64,
+    /// A time of the stream, and when it was.
+    began: Option<(i64, u64)>,
+    jumps: u64,
+}
+
+/// How the loop runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Samples of the stream's clock per second.
+    pub clock: f64,
+    /// Axes of a position.
+    pub axes: usize,
+    /// Number of the decoder, for the records.
+    pub rank: i32,
+    /// Hold events back until their time has come.
+    pub paced: bool,
+    /// Wait for a slow writer instead of dropping records: nobody waits for the ticks.
+    pub patient: bool,
+    /// A tick's interval, nanoseconds.
+    pub deadline: u64,
+}
+
+/// What the loop counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Seen {
+    /// Ticks made.
+    pub ticks: u64,
+    /// Position samples handed on.
+    pub positions: u64,
+    /// Spikes handed on.
+    pub spikes: u64,
+    /// Field potential samples, whether used or not.
+    pub field_potentials: u64,
+    /// Ticks during a ripple.
+    pub ripple_ticks: u64,
+}
+
+/// The loop and its state.
+pub struct Ticking<'a> {
+    engine: &'a mut dyn Engine,
+    ripples: Option<(&'a mut dyn Ripples, u16)>,
+    ring: Producer,
+    /// Ticks and times.
+    pub schedule: Schedule,
+    manner: Manner,
+    pace: Option<Pace>,
+    record: TickRecord,
+    busy: u64,
+    stalled: bool,
+    /// Latency of ticks.
+    pub latency: Histogram,
+    /// Work between ticks.
+    pub work: Histogram,
+    /// What came by.
+    pub seen: Seen,
+}
+
+impl<'a> Ticking<'a> {
+    /// Binds `engine` to `ring`; `ripples` listens to one channel of field potential.
+    pub fn new(
+        engine: &'a mut dyn Engine,
+        ripples: Option<(&'a mut dyn Ripples, u16)>,
+        ring: Producer,
+        schedule: Schedule,
+        manner: Manner,
+    ) -> Self {
+        let mut record = TickRecord::new(&engine.shape());
+        record.rank = manner.rank;
+        let sample = 1e9 / manner.clock;
+        Ticking {
+            engine,
+            ripples,
+            ring,
+            schedule,
+            pace: manner.paced.then_some(Pace { sample, began: None, jumps: 0 }),
+            record,
+            busy: 0,
+            stalled: false,
+            latency: Histogram::new(manner.deadline),
+            work: Histogram::new(manner.deadline),
+            seen: Seen::default(),
+            manner,
+        }
+    }
+
+    /// Runs until the source is over or the world wants to stop; true for the latter. Ticks whose
+    /// time is over by then are made.
+    ///
+    /// # Errors
+    /// The source cannot be read; what came before is done.
+    pub fn run(&mut self, source: &mut dyn Source, world: &dyn World) -> Result<bool> {
+        let result = loop {
+            if world.stopped() {
+                break Ok(true);
+            }
+            match source.next(world) {
+                Ok(Next::Event(event, available)) => {
+                    self.event(&event, available, world);
+                    if event.kind == Kind::End {
+                        break Ok(false);
+                    }
+                }
+                Ok(Next::Nothing) => {}
+                Ok(Next::Over) => break Ok(false),
+                Err(error) => break Err(error),
+            }
+        };
+        // Everything up to the newest event is known, that time included.
+        if let Some(newest) = self.schedule.newest() {
+            let now = world.now();
+            while let Some(at) = self.schedule.due(newest.saturating_add(1)) {
+                self.tick(at, now, world);
+            }
+        }
+        self.ring.close();
+        result
+    }
+
+    /// Records that found the ring full.
+    pub fn dropped(&self) -> u64 {
+        self.ring.dropped()
+    }
+
+    fn event(&mut self, event: &Event, available: Option<u64>, world: &dyn World) {
+        if event.kind == Kind::Lfp {
+            self.seen.field_potentials += 1;
+            // Other channels have their own order of times.
+            if self.ripples.as_ref().is_none_or(|(_, channel)| *channel != event.channel) {
+                return;
+            }
+        }
+        if !self.schedule.admits(event.kind, event.at) {
+            return;
+        }
+        while let Some(at) = self.schedule.due(event.at) {
+            let ready = self.wait_for(at, available, world);
+            if world.stopped() {
+                return;
+            }
+            self.tick(at, ready, world);
+        }
+        let ready = self.wait_for(event.at, available, world);
+        if event.kind == Kind::Tick {
+            return self.tick(event.at, ready, world);
+        }
+        let began = world.now();
+        match event.kind {
+            Kind::Position => self.position(event),
+            Kind::Spike => {
+                self.seen.spikes += 1;
+                self.engine.spike(event.at, event.channel, event.values);
+            }
+            Kind::Lfp => {
+                if let (Some((ripples, _)), Some(&value)) = (&mut self.ripples, event.values.first()) {
+                    ripples.sample(event.at, value);
+                }
+            }
+            Kind::Tick | Kind::End => {}
+        }
+        self.busy += world.now().saturating_sub(began);
+    }
+
+    fn position(&mut self, event: &Event) {
+        self.seen.positions += 1;
+        match event.values.split_at_checked(self.manner.axes) {
+            Some((coordinates, [speed])) => self.engine.position(event.at, coordinates, Some(*speed)),
+            // Of a wrong width: the engine counts it.
+            _ => self.engine.position(event.at, event.values, None),
+        }
+    }
+
+    fn tick(&mut self, at: i64, ready: u64, world: &dyn World) {
+        let waited = self.wait_for_writer(world);
+        let began = world.now();
+        self.engine.tick(at, &mut self.record);
+        let ripple = self.ripples.as_ref().is_some_and(|(ripples, _)| ripples.is_on());
+        self.record.ripple = u8::from(ripple);
+        self.record.rank = self.manner.rank;
+        self.ring.push(&self.record);
+        let ended = world.now();
+        self.busy += ended.saturating_sub(began);
+        if self.seen.ticks >= WARM_UP {
+            self.latency.add(ended.saturating_sub(ready).saturating_sub(waited));
+            self.work.add(self.busy);
+        }
+        self.busy = 0;
+        self.seen.ticks += 1;
+        self.seen.ripple_ticks += u64::from(ripple);
+        world.ticked();
+    }
+
+    /// With pacing, waits until `at` has come. The moment from which on it could be worked at.
+    fn wait_for(&mut self, at: i64, available: Option<u64>, world: &dyn World) -> u64 {
+        let now = world.now();
+        let available = available.unwrap_or(now);
+        let jumps = self.schedule.oddities().jumps;
+        let Some(pace) = &mut self.pace else { return available };
+        if pace.jumps != jumps {
+            (pace.began, pace.jumps) = (None, jumps);
+        }
+        let (first, began) = *pace.began.get_or_insert((at, now));
+        // A late event is due at once.
+        let since = at.saturating_sub(first).max(0) as f64 * pace.sample;
+        let due = began.saturating_add(since as u64);
+        wait_until(due, world);
+        available.max(due)
+    }
+
+    /// Where nobody waits for the ticks, gives a slow writer time; what it took, nanoseconds.
+    fn wait_for_writer(&mut self, world: &dyn World) -> u64 {
+        if !self.manner.patient || !self.ring.is_full() {
+            self.stalled = false;
+            return 0;
+        }
+        let began = world.now();
+        while self.ring.is_full() && !self.stalled && !world.stopped() {
+            world.sleep(200_000);
+            self.stalled = world.now().saturating_sub(began) > PATIENCE;
+        }
+        world.now().saturating_sub(began)
+    }
+}
+
+fn wait_until(due: u64, world: &dyn World) {
+    loop {
+        let left = due.saturating_sub(world.now());
+        if left == 0 || world.stopped() {
+            return;
+        }
+        match left.checked_sub(SPIN) {
+            Some(sleep) => world.sleep(sleep.clamp(1, NAP)),
+            None => std::hint::spin_loop(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::engine::{Counts, Shape};
+    use super::super::ring::with_capacity;
+    use super::super::source::Replay;
+    use super::*;
+    use std::cell::Cell;
+
+    /// Keeps what it is told; a tick's count of spikes is that of all spikes so far.
+    #[derive(Default)]
+    struct Listening {
+        told: Vec<(char, i64, usize, Option<f32>)>,
+        spikes: i32,
+    }
+
+    impl Engine for Listening {
+        fn shape(&self) -> Shape {
+            Shape { states: 1, bins: 2, state_names: vec!["s".into()], centers: vec![vec![0.0, 1.0]] }
+        }
+        fn position(&mut self, at: i64, coordinates: &[f32], speed: Option<f32>) {
+            self.told.push(('p', at, coordinates.len(), speed));
+        }
+        fn spike(&mut self, at: i64, _electrode: u16, mark: &[f32]) {
+            self.spikes += 1;
+            self.told.push(('s', at, mark.len(), None));
+        }
+        fn tick(&mut self, at: i64, record: &mut TickRecord) {
+            (record.tick, record.spikes) = (at, self.spikes);
+            self.told.push(('t', at, 0, None));
+        }
+        fn counts(&self) -> Counts {
+            Counts::default()
+        }
+    }
+
+    /// A clock that goes on by a microsecond each time it is read, and by what is slept.
+    struct Fake {
+        now: Cell<u64>,
+        stop_at: u64,
+    }
+
+    impl World for Fake {
+        fn now(&self) -> u64 {
+            self.now.set(self.now.get() + 1000);
+            self.now.get()
+        }
+        fn sleep(&self, ns: u64) {
+            self.now.set(self.now.get() + ns);
+        }
+        fn stopped(&self) -> bool {
+            self.now.get() >= self.stop_at
+        }
+        fn ticked(&self) {}
+    }
+
+    fn world() -> Fake {
+        Fake { now: Cell::new(0), stop_at: u64::MAX }
+    }
+
+    fn manner() -> Manner {
+        let (paced, patient) = (false, false);
+        Manner { clock: 1000.0, axes: 1, rank: 5, paced, patient, deadline: 6_000_000 }
+    }
+
+    fn recording(spikes: usize) -> Replay {
+        let mut replay = Replay::new(1000.0);
+        replay.positions(&[0.0], &[1.0], 1);
+        let times: Vec<f64> = (0..spikes).map(|n| n as f64 * 0.006).collect();
+        replay.electrode(0, &times, &vec![1.0; spikes], 1);
+        replay.settle();
+        replay
+    }
+
+    #[test]
+    fn ticks_follow_the_events_of_their_time() {
+        let mut engine = Listening::default();
+        let shape = engine.shape();
+        let (producer, mut consumer) = with_capacity(&shape, 8);
+        let schedule = Schedule::new(Some(6.0), 1000.0);
+        let mut ticking = Ticking::new(&mut engine, None, producer, schedule, manner());
+        assert!(!ticking.run(&mut recording(3), &world()).unwrap());
+        assert_eq!((ticking.seen.ticks, ticking.seen.spikes, ticking.seen.positions), (2, 3, 1));
+        let mut record = TickRecord::new(&shape);
+        for (tick, spikes) in [(6, 2), (12, 3)] {
+            assert!(consumer.pop(&mut record));
+            assert_eq!((record.tick, record.spikes, record.rank), (tick, spikes, 5));
+        }
+        assert!(consumer.is_over());
+        let order: String = engine.told.iter().map(|told| told.0).collect();
+        assert_eq!(order, "psstst");
+    }
+
+    #[test]
+    fn pacing_holds_ticks_until_they_are_due() {
+        let mut engine = Listening::default();
+        let (producer, _consumer) = with_capacity(&engine.shape(), 8);
+        let schedule = Schedule::new(Some(6.0), 1000.0);
+        let paced = Manner { paced: true, ..manner() };
+        let mut ticking = Ticking::new(&mut engine, None, producer, schedule, paced);
+        let world = world();
+        ticking.run(&mut recording(200), &world).unwrap();
+        let seconds = world.now.get() as f64 * 1e-9;
+        assert!((1.194..1.2).contains(&seconds), "{seconds} s for 199 intervals of 6 ms");
+        let latency = ticking.latency.summary();
+        assert_eq!((latency.count, latency.missed), (99, 0));
+        assert!(latency.max_s < 1e-4, "a wait is no latency: {latency:?}");
+    }
+
+    #[test]
+    fn a_wish_to_stop_ends_a_wait() {
+        let mut engine = Listening::default();
+        let (producer, consumer) = with_capacity(&engine.shape(), 8);
+        let schedule = Schedule::new(Some(6.0), 1000.0);
+        let paced = Manner { paced: true, ..manner() };
+        let mut ticking = Ticking::new(&mut engine, None, producer, schedule, paced);
+        let world = Fake { now: Cell::new(0), stop_at: 100_000_000 };
+        assert!(ticking.run(&mut recording(2000), &world).unwrap());
+        assert!(ticking.seen.ticks < 20 && !consumer.is_over());
+    }
+
+    #[test]
+    fn a_writer_that_takes_nothing_costs_records_and_not_ticks() {
+        for patient in [false, true] {
+            let mut engine = Listening::default();
+            let (producer, _consumer) = with_capacity(&engine.shape(), 10);
+            let schedule = Schedule::new(Some(6.0), 1000.0);
+            let manner = Manner { patient, ..manner() };
+            let mut ticking = Ticking::new(&mut engine, None, producer, schedule, manner);
+            let world = world();
+            ticking.run(&mut recording(301), &world).unwrap();
+            assert_eq!((ticking.seen.ticks, ticking.dropped()), (300, 290));
+            assert_eq!(world.now.get() > PATIENCE, patient, "it waits once");
+            assert!(ticking.latency.summary().max_s < 0.001);
+        }
+    }
+
+    #[test]
+    fn speeds_are_told_apart_from_coordinates() {
+        struct Some3(usize);
+        impl Source for Some3 {
+            fn next(&mut self, _world: &dyn World) -> Result<Next<'_>> {
+                const VALUES: [f32; 3] = [1.0, 2.0, 3.0];
+                self.0 += 1;
+                let at = self.0 as i64;
+                let values = VALUES.get(..self.0).unwrap_or_default();
+                let event = Event { kind: Kind::Position, channel: 0, at, values };
+                Ok(if self.0 > 3 { Next::Over } else { Next::Event(event, Some(0)) })
+            }
+        }
+        let mut engine = Listening::default();
+        let (producer, _consumer) = with_capacity(&engine.shape(), 8);
+        let schedule = Schedule::new(None, 1000.0);
+        Ticking::new(&mut engine, None, producer, schedule, manner()).run(&mut Some3(0), &world()).unwrap();
+        assert_eq!(engine.told, [('p', 1, 1, None), ('p', 2, 1, Some(2.0)), ('p', 3, 3, None)]);
+    }
+}
