@@ -6,7 +6,8 @@ mod common;
 use common::{fixture, read};
 use nissl::backend::CpuLevel;
 use nissl::kernels::realtime::{
-    Dedup, Estimator, Evidence, Mark, MarkKernel, Movement, Parameters, SpikeOutcome, Summary, Track, WalkScale,
+    Dedup, Estimator, Evidence, Mark, MarkKernel, Movement, Parameters, SpikeOutcome, Summary, Track,
+    WalkScale,
 };
 
 /// One folder of the peer's arrays.
@@ -71,8 +72,11 @@ struct Run {
 /// Replays a set; at equal times position, spike, tick.
 fn replay<E: Mark>(set: &Set, level: CpuLevel) -> Run {
     let mut estimator = Estimator::<E>::new(level, set.parameters());
-    let (positions, spikes, ticks) =
-        (set.integers("in_pos_timestamp"), set.integers("in_spike_timestamp"), set.integers("in_tick_timestamp"));
+    let (positions, spikes, ticks) = (
+        set.integers("in_pos_timestamp"),
+        set.integers("in_spike_timestamp"),
+        set.integers("in_tick_timestamp"),
+    );
     let (bins, speeds) = (set.array("in_pos_bin"), set.array("in_velocity"));
     let (marks, electrodes) = (set.array("in_spike_mark"), set.integers("in_spike_trode"));
     let marks: Vec<E> = marks.into_iter().map(E::of).collect();
@@ -84,7 +88,12 @@ fn replay<E: Mark>(set: &Set, level: CpuLevel) -> Run {
     for (at, kind, index) in events {
         match kind {
             0 => assert!(estimator.position(bins[index], speeds[index])),
-            1 => spike(&mut estimator, (at, electrodes[index] as usize - 1), &marks[index * 4..index * 4 + 4], &mut run),
+            1 => spike(
+                &mut estimator,
+                (at, electrodes[index] as usize - 1),
+                &marks[index * 4..index * 4 + 4],
+                &mut run,
+            ),
             _ => {
                 let summary = estimator.tick(at);
                 assert_eq!(summary.evidence, Evidence::Told);
@@ -212,7 +221,9 @@ fn the_classifier_is_the_peers() {
 
 #[test]
 fn transitions_are_the_peers() {
-    for (set, movement) in [(Set("realtime"), Movement::Uniform), (Set("realtime_classifier"), Movement::Walk)] {
+    for (set, movement) in
+        [(Set("realtime"), Movement::Uniform), (Set("realtime_classifier"), Movement::Walk)]
+    {
         let estimator = Estimator::<f32>::new(CpuLevel::detect(), set.parameters());
         let matrix = estimator.decoder().movements().matrix(movement);
         assert_near("transition", matrix, &set.array("transition"), 1e-12);

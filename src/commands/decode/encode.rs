@@ -47,7 +47,7 @@ fn given(options: &Options) -> Result<Given> {
     })
 }
 
-fn track(path: &Path) -> Result<TrackGraph> {
+pub(super) fn track(path: &Path) -> Result<TrackGraph> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     TrackGraph::from_json(&text, &path.display().to_string())
 }

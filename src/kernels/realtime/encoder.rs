@@ -35,11 +35,7 @@ impl<E: Mark> Encoder<E> {
     /// # Panics
     ///
     /// As [`Store::new`].
-    pub fn new(
-        level: CpuLevel,
-        (capacity, width, bins): (usize, usize, usize),
-        kernel: MarkKernel,
-    ) -> Self {
+    pub fn new(level: CpuLevel, (capacity, width, bins): (usize, usize, usize), kernel: MarkKernel) -> Self {
         let store = Store::new(capacity, width, bins);
         let bounds = || touched(width, E::of(1.0));
         Encoder { level, store, kernel, low: bounds(), high: bounds(), wide: touched(width, 1.0) }
@@ -68,7 +64,8 @@ impl<E: Mark> Encoder<E> {
         }
         for ((value, low), high) in mark.iter().zip(&mut self.low).zip(&mut self.high) {
             // Bounds are rounded outwards: no value of the type lies between them and the true ones.
-            (*low, *high) = (E::down(value.wide() - self.kernel.reach), E::up(value.wide() + self.kernel.reach));
+            (*low, *high) =
+                (E::down(value.wide() - self.kernel.reach), E::up(value.wide() + self.kernel.reach));
         }
         E::nearby(self.level, &self.chains(), (&self.low, &self.high), first, enough)
     }

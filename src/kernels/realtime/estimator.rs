@@ -139,10 +139,11 @@ impl<E: Mark> Estimator<E> {
         let (track, gaps) = (&parameters.track, parameters.track.gaps());
         let bins = track.bins();
         let size = (parameters.capacity, parameters.width, bins);
-        let movements =
-            Movements::new(track, parameters.diagonal, &parameters.movements, parameters.walk);
+        let movements = Movements::new(track, parameters.diagonal, &parameters.movements, parameters.walk);
         Estimator {
-            encoders: (0..parameters.electrodes).map(|_| Encoder::new(level, size, parameters.kernel)).collect(),
+            encoders: (0..parameters.electrodes)
+                .map(|_| Encoder::new(level, size, parameters.kernel))
+                .collect(),
             occupancy: Occupancy::new(0.0, gaps),
             decoder_occupancy: Occupancy::new(1.0, gaps),
             spikes: Spikes::new(parameters.spike_buffer, bins),

@@ -57,7 +57,8 @@ impl Spikes {
     /// If there is no room, or more than 32-bit rows.
     pub fn new(capacity: usize, bins: usize) -> Self {
         assert!(capacity > 0 && u32::try_from(capacity).is_ok());
-        let nobody = Waiting { at: -1, electrode: 0, bin: None, credible: -1, best: -1, order: 1, seen: true };
+        let nobody =
+            Waiting { at: -1, electrode: 0, bin: None, credible: -1, best: -1, order: 1, seen: true };
         let mut chosen = touched(capacity, u32::MAX);
         chosen.clear();
         Spikes {

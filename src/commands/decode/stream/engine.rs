@@ -72,7 +72,7 @@ impl TickRecord {
 }
 
 /// What became of the events.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Ticks.
     pub ticks: u64,

@@ -154,6 +154,11 @@ impl Consumer {
         true
     }
 
+    /// True once no more records come; some may wait.
+    pub fn is_closed(&self) -> bool {
+        self.ring.closed.load(Ordering::Acquire)
+    }
+
     /// True where no record waits and none will come.
     pub fn is_over(&self) -> bool {
         // Closed first: whatever was put in before is seen by the second look.

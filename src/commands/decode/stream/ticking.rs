@@ -161,6 +161,11 @@ impl<'a> Ticking<'a> {
         self.ring.dropped()
     }
 
+    /// A tick's interval, seconds.
+    pub fn deadline_s(&self) -> f64 {
+        self.manner.deadline as f64 * 1e-9
+    }
+
     fn event(&mut self, event: &Event, available: Option<u64>, world: &dyn World) {
         if event.kind == Kind::Lfp {
             self.seen.field_potentials += 1;
