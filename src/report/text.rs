@@ -41,8 +41,10 @@ fn latencies(counts: &Map<String, Value>) -> String {
     };
     let head = ["p50", "p99", "p99.9", "max"].map(|name| format!("{name:>9}")).concat();
     let dropped = number("records_dropped") + number("records_lost");
+    let note = counts.get("latency_note").and_then(Value::as_str);
+    let note = note.map_or(String::new(), |note| format!("{:<10}{note}\n", ""));
     format!(
-        "ticks     {ticks}, and {} of warm-up; {dropped} records dropped\n{:<10}{head}   missed {}\n{latency}{work}",
+        "ticks     {ticks}, and {} of warm-up; {dropped} records dropped\n{:<10}{head}   missed {}\n{latency}{work}{note}",
         number("warm_up_ticks"),
         "",
         seconds(number("deadline_s"))

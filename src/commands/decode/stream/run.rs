@@ -69,11 +69,14 @@ pub fn run(plan: &StreamPlan, context: &Context) -> Result<Outcome> {
     };
     let schedule = Schedule::new(prepared.step.map(|step| step * clock), clock);
     let mut ticking = Ticking::new(engine.as_mut(), None, producer, schedule, manner);
+    let began = world.now();
     let ended = context.recorder.time("ticks", || ticking.run(open.source(), &world));
+    let took = world.now().saturating_sub(began) as f64 * 1e-9;
     context.recorder.worked_here();
     let items = ticking.seen.ticks;
     context.recorder.count("ticks", Work { items, ..Work::default() });
     let mut told = Told::of(&ticking, scheduling);
+    told.pace = (plan.source != Input::Recording && !plan.paced).then(|| ticking.stream_s() / took);
     drop(ticking);
     told.engine = engine.counts();
     told.written = context.recorder.time("write", || writer.join());

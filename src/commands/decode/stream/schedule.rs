@@ -134,6 +134,11 @@ impl Schedule {
         self.newest
     }
 
+    /// Samples since the first event, or since the last jump.
+    pub fn elapsed(&self) -> i64 {
+        self.newest.map_or(0, |newest| newest.saturating_sub(self.origin))
+    }
+
     /// What was odd so far.
     pub fn oddities(&self) -> Oddities {
         self.oddities

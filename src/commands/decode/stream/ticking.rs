@@ -161,6 +161,11 @@ impl<'a> Ticking<'a> {
         self.ring.dropped()
     }
 
+    /// Seconds of stream time that went by, jumps left out.
+    pub fn stream_s(&self) -> f64 {
+        self.schedule.elapsed() as f64 / self.manner.clock
+    }
+
     /// A tick's interval, seconds.
     pub fn deadline_s(&self) -> f64 {
         self.manner.deadline as f64 * 1e-9

@@ -32,9 +32,14 @@ pub struct Told {
     pub deadline_s: f64,
     /// Class and priority of the ticking thread.
     pub scheduling: Option<String>,
+    /// Stream time that went by for a second of the clock; none for a replay, which has no queue.
+    pub pace: Option<f64>,
     /// A signal ended the stream.
     pub stopped: bool,
 }
+
+/// A stream that comes so much faster than its own clock waits in a queue.
+const QUEUED: f64 = 1.5;
 
 impl Told {
     /// What the loop knows.
@@ -50,6 +55,7 @@ impl Told {
             work: ticking.work.summary(),
             deadline_s: ticking.deadline_s(),
             scheduling,
+            pace: None,
             stopped: false,
         }
     }
@@ -66,6 +72,12 @@ impl Told {
         put("deadline_s", json!(self.deadline_s));
         put("latency", json!(self.latency));
         put("work", json!(self.work));
+        if let Some(pace) = self.pace.filter(|pace| *pace > QUEUED) {
+            let note = format!(
+                "the stream came {pace:.0} times faster than its clock: latency is the wait in its queue; see work, or give --paced"
+            );
+            put("latency_note", json!(note));
+        }
         put("scheduling", json!(self.scheduling));
         put("seen", json!(self.seen));
         put("malformed", json!(self.malformed));

@@ -190,9 +190,22 @@ impl Work {
 
 /// Where the bytes go.
 enum Output {
-    File { file: Beside, path: PathBuf, header: Option<Header> },
-    Netcdf { scratch: ScratchFile, at: u64, results: netcdf::Results },
-    Pipe { pipe: OwnedFd, path: PathBuf },
+    File {
+        file: Beside,
+        path: PathBuf,
+        header: Option<Header>,
+    },
+    Netcdf {
+        scratch: ScratchFile,
+        at: u64,
+        results: netcdf::Results,
+    },
+    /// `left` is true once its reader was given up.
+    Pipe {
+        pipe: OwnedFd,
+        path: PathBuf,
+        left: bool,
+    },
 }
 
 /// The header of an array file, which is written again when the number of records is known.
@@ -247,7 +260,7 @@ impl Output {
                 let access = if fifo { OFlags::RDWR } else { OFlags::WRONLY };
                 let pipe = rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
                 let pipe = pipe.map_err(|e| Error::io(path, "open")(e.into()))?;
-                Ok(Output::Pipe { pipe, path: path.to_owned() })
+                Ok(Output::Pipe { pipe, path: path.to_owned(), left: false })
             }
             Form::Npy | Form::Records => {
                 let mut file = Beside::create(path)?;
@@ -269,7 +282,12 @@ impl Output {
                 *at += bytes.len() as u64;
                 written
             }
-            Output::Pipe { pipe, path } => return write_pipe(pipe, path, bytes, closing),
+            Output::Pipe { left: true, .. } => return (0, None),
+            Output::Pipe { pipe, path, left } => {
+                let (done, error) = write_pipe(pipe, path, bytes, closing);
+                *left = done < bytes.len();
+                return (done, error);
+            }
         };
         match written {
             Ok(()) => (bytes.len(), None),
