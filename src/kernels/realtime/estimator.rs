@@ -158,13 +158,13 @@ impl<E: Mark> Estimator<E> {
     }
 
     /// The animal is at `position` with `velocity`; false, and nothing done, outside of the bins or
-    /// where either is no number.
+    /// where either is no finite number.
     pub fn position(&mut self, position: f64, velocity: f64) -> bool {
         let track = &self.parameters.track;
         let (Some(bin), Some(stored_bin)) = (track.bin_of(position), track.stored_bin(position)) else {
             return false;
         };
-        if velocity.is_nan() {
+        if !velocity.is_finite() {
             return false;
         }
         self.last = Some(Whereabouts { bin, stored_bin, velocity });

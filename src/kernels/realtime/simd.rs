@@ -11,6 +11,8 @@ use crate::kernels::simd::{Element, Lanes, Level, Real, per_level};
 const ABREAST: usize = 4;
 /// Blocks between two looks at whether enough were counted.
 const BLOCKS_OF_A_LOOK: usize = 4;
+/// Blocks that are asked for before they are needed.
+const AHEAD: usize = 12;
 
 /// Blocks, bin by bin.
 #[derive(Debug, Clone, Copy)]
@@ -38,17 +40,47 @@ impl<E> Chains<'_, E> {
     }
 }
 
-/// Asks for a block that is next; the chain jumps, which the processor cannot foresee.
-#[inline(always)]
-unsafe fn fetch<L: Lanes, E>(chains: &Chains<E>, block: u32) {
-    let Some(block) = chains.block(block) else { return };
-    let bytes = chains.width * BLOCK * size_of::<E>();
-    // SAFETY: a hint, which may name any address.
-    unsafe {
+/// Walks some blocks ahead of the sums and asks for what they will need: the chain jumps, which the
+/// processor cannot foresee, and marks of 32 electrodes do not stay in the near caches.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    /// Bins begun.
+    step: usize,
+    /// First bin.
+    first: usize,
+    number: u32,
+}
+
+impl Ahead {
+    /// [`AHEAD`] blocks before the one that is worked on.
+    #[inline(always)]
+    unsafe fn new<L: Lanes, E>(chains: &Chains<E>, first: usize) -> Ahead {
+        let mut ahead = Ahead { step: 0, first, number: NONE };
+        for _ in 0..AHEAD {
+            // SAFETY: hints.
+            unsafe { ahead.fetch::<L, E>(chains) }
+        }
+        ahead
+    }
+
+    /// Asks for one block more.
+    #[inline(always)]
+    unsafe fn fetch<L: Lanes, E>(&mut self, chains: &Chains<E>) {
+        while self.number == NONE {
+            if self.step == chains.heads.len() {
+                return;
+            }
+            self.number = chains.heads[(self.first + self.step) % chains.heads.len()];
+            self.step += 1;
+        }
+        let Some(block) = chains.block(self.number) else { return };
+        self.number = chains.next[block];
+        let bytes = chains.width * BLOCK * size_of::<E>();
         let from = chains.marks.as_ptr().cast::<u8>().wrapping_add(block * bytes);
         let mut at = 0;
         while at < bytes {
-            L::prefetch(from.wrapping_add(at));
+            // SAFETY: a hint, which may name any address.
+            unsafe { L::prefetch(from.wrapping_add(at)) };
             at += 64;
         }
     }
@@ -60,12 +92,13 @@ unsafe fn sums_body<L: Lanes, E: Source>(chains: &Chains<E>, mark: *const f64, s
     // SAFETY: blocks are there (checked), and whole registers divide a block.
     unsafe {
         let (scale, lowest) = (L::splat(-scale), L::splat(LOWEST));
+        let mut ahead = Ahead::new::<L, E>(chains, 0);
         for bin in 0..sums.len() {
             let mut total = [L::splat(0.0); ABREAST];
             let mut number = chains.heads[bin];
             while let Some(block) = chains.block(number) {
                 number = chains.next[block];
-                fetch::<L, E>(chains, number);
+                ahead.fetch::<L, E>(chains);
                 let from = chains.marks.as_ptr().add(block * chains.width * BLOCK);
                 let mut lane = 0;
                 while lane < BLOCK {
@@ -101,7 +134,7 @@ unsafe fn sums_body<L: Lanes, E: Source>(chains: &Chains<E>, mark: *const f64, s
 /// Marks with `low < m < high` in every channel, bins from `first` on and around; may stop where
 /// `enough` are found.
 #[inline(always)]
-unsafe fn nearby_body<R: Real>(
+unsafe fn nearby_body<L: Lanes, R: Real>(
     chains: &Chains<R::Element>,
     (low, high): (*const R::Element, *const R::Element),
     first: usize,
@@ -110,6 +143,7 @@ unsafe fn nearby_body<R: Real>(
     // SAFETY: blocks are there (checked), and whole registers divide a block.
     unsafe {
         let (one, zero) = (R::splat(R::Element::of(1.0)), R::splat(R::Element::of(0.0)));
+        let mut ahead = Ahead::new::<L, R::Element>(chains, first);
         let mut found = 0;
         for step in 0..chains.heads.len() {
             let mut number = chains.heads[(first + step) % chains.heads.len()];
@@ -121,6 +155,7 @@ unsafe fn nearby_body<R: Real>(
                         break;
                     };
                     number = chains.next[block];
+                    ahead.fetch::<L, R::Element>(chains);
                     let from = chains.marks.as_ptr().add(block * chains.width * BLOCK);
                     let mut lane = 0;
                     while lane < BLOCK {
@@ -162,24 +197,24 @@ unsafe fn sums_double<L: Lanes>(chains: &Chains<f64>, mark: *const f64, scale: f
     unsafe { sums_body::<L, f64>(chains, mark, scale, sums) }
 }
 #[inline(always)]
-unsafe fn nearby_single<L: Level>(
+unsafe fn nearby_single<L: Level + Lanes>(
     chains: &Chains<f32>,
     cube: (*const f32, *const f32),
     first: usize,
     enough: usize,
 ) -> usize {
     // SAFETY: passed on.
-    unsafe { nearby_body::<L::Singles>(chains, cube, first, enough) }
+    unsafe { nearby_body::<L, L::Singles>(chains, cube, first, enough) }
 }
 #[inline(always)]
-unsafe fn nearby_double<L: Level>(
+unsafe fn nearby_double<L: Level + Lanes>(
     chains: &Chains<f64>,
     cube: (*const f64, *const f64),
     first: usize,
     enough: usize,
 ) -> usize {
     // SAFETY: passed on.
-    unsafe { nearby_body::<L::Doubles>(chains, cube, first, enough) }
+    unsafe { nearby_body::<L, L::Doubles>(chains, cube, first, enough) }
 }
 per_level! { unsafe fn sums_single_at(chains: &Chains<f32>, mark: *const f64, scale: f64, sums: &mut [f64]) = sums_single }
 per_level! { unsafe fn sums_double_at(chains: &Chains<f64>, mark: *const f64, scale: f64, sums: &mut [f64]) = sums_double }

@@ -129,3 +129,9 @@ pub trait Engine: Send {
     /// What became of the events so far.
     fn counts(&self) -> Counts;
 }
+
+/// Copies what fits.
+pub(super) fn fill(to: &mut [f64], from: &[f64]) {
+    let length = to.len().min(from.len());
+    to[..length].copy_from_slice(&from[..length]);
+}

@@ -1,9 +1,9 @@
 //! Makes the engine that a run asks for.
 
-use super::config::{Algorithm, RealtimeConfig};
+use super::Engine;
+use super::config::RealtimeConfig;
 use super::prepare::Prepared;
-use super::realtime::Realtime;
-use super::{Engine, Shape};
+use super::realtime::{self, Realtime};
 use crate::backend::CpuLevel;
 use crate::error::Result;
 
@@ -12,25 +12,11 @@ pub fn engine(prepared: &Prepared, level: CpuLevel) -> Result<Box<dyn Engine>> {
     Ok(Box::new(Realtime::new(level, &prepared.config, prepared.options.dedup)))
 }
 
-/// Sizes and labels of the `realtime` likelihood.
-pub fn shape(config: &RealtimeConfig) -> Shape {
-    let state_names = match config.algorithm {
-        Algorithm::Decoder => vec!["state".to_owned()],
-        Algorithm::Classifier => config.classifier.states.clone(),
-    };
-    Shape {
-        states: state_names.len(),
-        bins: config.bins.count,
-        state_names,
-        centers: vec![config.bins.centers()],
-    }
-}
-
 /// Memory that it takes, about, bytes: marks in single precision with their bins, estimates of the
 /// spikes that wait, transitions.
 pub fn bytes(config: &RealtimeConfig) -> u64 {
     let marks = config.electrodes.len() * config.marks * (4 * config.mark_dim + 8);
     let waiting = config.spike_buffer * (8 * config.bins.count + 64);
-    let states = shape(config).states;
+    let states = realtime::shape(config).states;
     (marks + waiting + 8 * (states * config.bins.count).pow(2)) as u64
 }

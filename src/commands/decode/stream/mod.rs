@@ -8,6 +8,7 @@
 
 pub mod bytes;
 pub mod config;
+mod electrodes;
 pub mod engine;
 mod engines;
 pub mod event;
@@ -19,12 +20,13 @@ mod netcdf;
 pub mod options;
 pub mod plan;
 pub mod prepare;
-mod realtime;
+pub mod realtime;
 pub mod record;
 pub mod ring;
 mod run;
 pub mod schedule;
 pub mod source;
+mod speed;
 pub mod ticking;
 mod told;
 pub mod writer;

@@ -9,7 +9,7 @@ use super::plan::{Events, StreamPlan};
 use super::record::Layout;
 use super::source::Replay;
 use super::writer::Form;
-use super::{Shape, engines};
+use super::{Shape, engines, realtime};
 use crate::commands::decode::encode;
 use crate::commands::decode::selection::TimeSpan;
 use crate::commands::decode::session::{self, Session, SessionChoices};
@@ -203,7 +203,7 @@ fn assemble(
             format!("--tick {interval}: is less than a sample of the clock, {} a second", config.clock);
         return Err(Error::Usage(message));
     }
-    let shape = engines::shape(&config);
+    let shape = realtime::shape(&config);
     let memory_bytes = engines::bytes(&config) + replay.as_ref().map_or(0, Replay::bytes);
     if memory_bytes > context.memory {
         return Err(Error::Failed(format!(
