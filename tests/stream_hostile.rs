@@ -107,7 +107,7 @@ fn what_is_no_stream_is_refused_with_its_place() {
         let ended = fed(&mut decode("-", &output, &SET.config(), &[]), bytes);
         let text = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert_eq!(ended.status.code(), Some(65), "{text}");
-        assert!(text.contains(told) && text.contains("-:"), "{text}");
+        assert!(text.contains(told) && text.contains("standard input:"), "{text}");
         assert!(!output.exists());
     }
 }

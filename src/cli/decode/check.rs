@@ -5,7 +5,7 @@ use crate::cli::common::{check_picture, has_extension};
 use crate::commands::decode::Options;
 use crate::commands::decode::options::{Algorithm, Interior, Likelihood, Model};
 use crate::commands::decode::stream::bytes::Input;
-use crate::commands::decode::stream::options::{Likelihood as StreamLikelihood, StreamOptions, Ticks};
+use crate::commands::decode::stream::options::{Dedup, Likelihood as StreamLikelihood, StreamOptions, Ticks};
 use crate::commands::decode::stream::{lfp, writer};
 use crate::error::{Error, Result};
 use crate::io::atomic;
@@ -69,6 +69,11 @@ pub fn stream(options: &StreamOptions, force: bool) -> Result<()> {
         StreamLikelihood::Realtime => of_kde(&options.decode)?,
         StreamLikelihood::Kde if options.config.is_some() => {
             return Err(Error::usage("--realtime-config goes with --likelihood realtime"));
+        }
+        StreamLikelihood::Kde if options.dedup != Dedup::default() => {
+            return Err(Error::usage(
+                "--dedup goes with --likelihood realtime: the frozen model counts every spike",
+            ));
         }
         StreamLikelihood::Kde => {}
     }

@@ -51,7 +51,7 @@ pub struct Written {
 /// The filter as the end of the likelihood's pipeline.
 pub struct Filtering<'a, T> {
     chain: &'a Chain,
-    filter: Filter<'a>,
+    filter: Filter<&'a Chain>,
     forward: Forward<T>,
     written: Written,
     results: &'a mut ResultFile,

@@ -220,9 +220,7 @@ impl Likelihood<'_> {
     fn row<T: Value>(&self, row: u64, computed: &Computed<'_, T>, next: &mut [usize], sum: &mut [f64]) {
         let missing = self.missing.get(row as usize).copied().unwrap_or(false);
         let (sum, extras) = sum.split_at_mut(self.bins());
-        for (value, ground) in sum.iter_mut().zip(self.ground) {
-            *value = if missing { 0.0 } else { -ground };
-        }
+        begin(sum, self.ground, missing);
         for (value, extra) in extras.iter_mut().zip(&self.extras) {
             *value = if missing { 0.0 } else { extra.get(row as usize).copied().unwrap_or(0.0) };
         }
@@ -252,7 +250,15 @@ struct Computed<'a, T> {
     parts: &'a [Part],
 }
 
-fn add<T: Value>(sum: &mut [f64], more: &[T]) {
+/// Begins the bins of a row: without spikes they cost the ground process.
+pub(super) fn begin(sum: &mut [f64], ground: &[f64], missing: bool) {
+    for (value, ground) in sum.iter_mut().zip(ground) {
+        *value = if missing { 0.0 } else { -ground };
+    }
+}
+
+/// Adds a spike's log intensities to the bins of a row.
+pub(super) fn add<T: Value>(sum: &mut [f64], more: &[T]) {
     for (value, &m) in sum.iter_mut().zip(more) {
         *value += m.widen();
     }
@@ -291,16 +297,22 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
                 all.recorder.share(STAGE, || {
                     for (at, (values, offset)) in values.chunks_mut(columns).zip(offsets).enumerate() {
                         all.row(first + at as u64, &computed, &mut next, sum);
-                        *offset = greatest(sum);
-                        for (value, s) in values.iter_mut().zip(sum.iter()) {
-                            *value = T::round_from(s - *offset);
-                        }
+                        *offset = settle(sum, values);
                     }
                 });
             },
         );
         Ok(())
     }
+}
+
+/// Ends a row of sums: its values less their greatest, which is returned as the offset.
+pub(super) fn settle<T: Value>(sum: &[f64], values: &mut [T]) -> f64 {
+    let offset = greatest(sum);
+    for (value, s) in values.iter_mut().zip(sum) {
+        *value = T::round_from(s - offset);
+    }
+    offset
 }
 
 /// The greatest value where it is finite, else 0.

@@ -44,14 +44,18 @@ impl Whereabouts {
 
 /// Log likelihood of the no-spike state, one value per row: every train a Poisson process of `rate`.
 pub fn no_spike(decoding: &Decoding, rate: f64) -> Vec<f64> {
-    let expected = rate * decoding.step;
+    let value = no_spike_of(decoding.spikes.len(), rate * decoding.step);
     let mut counts = vec![0u32; decoding.time.len()];
     for spikes in &decoding.spikes {
         spikes.add_counts(&(0..decoding.time.len()), &mut counts);
     }
-    let silent = -(decoding.spikes.len() as f64) * expected;
-    let of = |count: u32| if count == 0 { silent } else { f64::from(count) * expected.ln() + silent };
-    counts.into_iter().map(of).collect()
+    counts.into_iter().map(value).collect()
+}
+
+/// The same of one row, from its number of spikes; `expected` of each of `trains`.
+pub(super) fn no_spike_of(trains: usize, expected: f64) -> impl Fn(u32) -> f64 {
+    let silent = -(trains as f64) * expected;
+    move |count| if count == 0 { silent } else { f64::from(count) * expected.ln() + silent }
 }
 
 /// Log likelihood at the animal's own position, one value per row.

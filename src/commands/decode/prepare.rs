@@ -11,6 +11,7 @@ use super::selection::{self, DecodingSpikes, TimeSpan};
 use super::session::{self, Session, SessionChoices};
 use super::states::StateModel;
 use super::walks;
+use crate::backend::CpuLevel;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
@@ -93,7 +94,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let mut warnings = session.warnings.clone();
     let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
     warnings.extend(model_warnings(&model, options));
-    let floors: Vec<f64> = (0..model.trains.len()).map(|t| floor(&model, t, options.log_floor)).collect();
+    let floors = floors(&model, options.log_floor);
     let marks = recorder.time("fit", || encode::mark_models(options, &model, &floors));
     let decoding = match options.fit_only {
         true => None,
@@ -117,6 +118,11 @@ fn choices(options: &Options, context: &Context) -> SessionChoices {
         drop_repeated_spikes: options.drop_repeated_spikes,
         memory: context.memory,
     }
+}
+
+/// Floor of each train's log intensity.
+pub(super) fn floors(model: &EncodingModel, rule: LogFloor) -> Vec<f64> {
+    (0..model.trains.len()).map(|train| floor(model, train, rule)).collect()
 }
 
 fn floor(model: &EncodingModel, train: usize, rule: LogFloor) -> f64 {
@@ -191,6 +197,19 @@ fn decoding(
         (None, None) => selection::default_times(&session.positions, &session.place)?,
     };
     let spikes = session.trains.iter().map(|t| selection::decoding_spikes(&time, &t.times)).collect();
+    let (states, chain) = chain(options, model, context.level)?;
+    Ok(Decoding { step: selection::median_step(&time), time, spikes, states, chain })
+}
+
+/// The states asked for, and their chain over the model's interior bins.
+///
+/// # Errors
+/// Probabilities that do not fit the states.
+pub(super) fn chain(
+    options: &Options,
+    model: &EncodingModel,
+    level: CpuLevel,
+) -> Result<(StateModel, Chain)> {
     let mut states = options.model.states();
     if let Some(matrix) = &options.discrete_transition {
         states = states.with_discrete(&matrix.concat())?;
@@ -198,9 +217,9 @@ fn decoding(
     if let Some(initial) = &options.initial {
         states = states.with_initial(initial)?;
     }
-    let walk = walks::walk(model, options.movement_var, context.level);
+    let walk = walks::walk(model, options.movement_var, level);
     let chain = states.chain(walk);
-    Ok(Decoding { step: selection::median_step(&time), time, spikes, states, chain })
+    Ok((states, chain))
 }
 
 fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Context) -> Plan {

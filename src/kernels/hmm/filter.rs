@@ -4,6 +4,7 @@ use super::simd::{scale, weigh};
 use super::{Chain, LogLikelihood, NORMALISER};
 use crate::kernels::simd::AlignedF64;
 use crate::kernels::transition::Scratch;
+use std::borrow::Borrow;
 
 /// What a row did to the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +26,20 @@ pub struct FilterState {
     pub restarts: u64,
 }
 
-/// A filter in progress.
+/// A filter in progress, with a chain of its own or a borrowed one.
 #[derive(Debug)]
-pub struct Filter<'a> {
-    chain: &'a Chain,
+pub struct Filter<C> {
+    chain: C,
     state: FilterState,
     evidence: AlignedF64,
     scratch: Scratch,
 }
 
-impl<'a> Filter<'a> {
+impl<C: Borrow<Chain>> Filter<C> {
     /// Before the first row.
-    pub fn new(chain: &'a Chain) -> Self {
-        let state = FilterState { predicted: chain.initial(), log_likelihood: 0.0, restarts: 0 };
+    pub fn new(chain: C) -> Self {
+        let predicted = chain.borrow().initial();
+        let state = FilterState { predicted, log_likelihood: 0.0, restarts: 0 };
         Filter::resume(chain, state)
     }
 
@@ -46,10 +48,16 @@ impl<'a> Filter<'a> {
     /// # Panics
     ///
     /// If the prediction is not one value per column.
-    pub fn resume(chain: &'a Chain, state: FilterState) -> Self {
-        assert_eq!(state.predicted.len(), chain.states().columns());
-        let evidence = AlignedF64::zeros(chain.row_width());
-        Filter { chain, state, evidence, scratch: chain.transition.scratch() }
+    pub fn resume(chain: C, state: FilterState) -> Self {
+        let own: &Chain = chain.borrow();
+        assert_eq!(state.predicted.len(), own.states().columns());
+        let (evidence, scratch) = (AlignedF64::zeros(own.row_width()), own.transition.scratch());
+        Filter { chain, state, evidence, scratch }
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        self.chain.borrow()
     }
 
     /// Prediction for the next row (of the first row: the initial distribution).
@@ -73,7 +81,7 @@ impl<'a> Filter<'a> {
     ///
     /// If a slice has another length.
     pub fn step<T: LogLikelihood>(&mut self, row: &[T], offset: f64, filtered: &mut [f64]) -> Outcome {
-        let chain = self.chain;
+        let chain: &Chain = self.chain.borrow();
         assert!(row.len() == chain.row_width() && filtered.len() == chain.states().columns());
         let largest = T::relative(chain.transition.level(), row, &mut self.evidence);
         let mut sum = self.weighed(filtered);
@@ -81,7 +89,7 @@ impl<'a> Filter<'a> {
         if sum <= 0.0 {
             outcome = Outcome::Restarted;
             self.state.restarts += 1;
-            self.state.predicted = chain.anywhere();
+            chain.anywhere(&mut self.state.predicted);
             sum = self.weighed(filtered);
         }
         if sum > 0.0 {
@@ -96,7 +104,8 @@ impl<'a> Filter<'a> {
 
     /// Prediction times evidence, and its sum.
     fn weighed(&self, filtered: &mut [f64]) -> f64 {
-        let (chain, states) = (self.chain, self.chain.states());
+        let chain: &Chain = self.chain.borrow();
+        let states = chain.states();
         let mut sum = 0.0;
         for s in 0..states.states() {
             let (range, evidence) = (states.range(s), &self.evidence[chain.source(s)]);

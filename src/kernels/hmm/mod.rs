@@ -95,24 +95,24 @@ impl Chain {
 
     /// The distribution before the first row: of each state uniform over its columns.
     pub fn initial(&self) -> Vec<f64> {
-        self.spread(|s| self.initial[s])
+        let mut columns = vec![0.0; self.states().columns()];
+        self.spread(|s| self.initial[s], &mut columns);
+        columns
     }
 
     /// Where a chain starts again after its evidence has left no column: each state alike, each
     /// place alike.
-    fn anywhere(&self) -> Vec<f64> {
-        self.spread(|_| 1.0 / self.states().states() as f64)
+    fn anywhere(&self, columns: &mut [f64]) {
+        self.spread(|_| 1.0 / self.states().states() as f64, columns);
     }
 
-    fn spread(&self, of_state: impl Fn(usize) -> f64) -> Vec<f64> {
+    fn spread(&self, of_state: impl Fn(usize) -> f64, columns: &mut [f64]) {
         let states = self.states();
-        let mut columns = vec![0.0; states.columns()];
         for s in 0..states.states() {
             let range = states.range(s);
             let share = of_state(s) / range.len() as f64;
             columns[range].fill(share);
         }
-        columns
     }
 
     /// Sums of a row over the columns of each state.

@@ -30,7 +30,7 @@ impl Credible {
 }
 
 /// First bin of the greatest value, 0 where there is none.
-pub(super) fn greatest(values: &[f64]) -> usize {
+pub fn greatest(values: &[f64]) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (bin, &value) in values.iter().enumerate() {
         if value > best.1 {

@@ -27,7 +27,7 @@ mod spikes;
 mod store;
 mod track;
 
-pub use credible::Credible;
+pub use credible::{Credible, greatest};
 pub use decoder::{Decoder, Evidence};
 pub use encoder::{Encoder, MarkKernel};
 pub use estimator::{Estimator, Parameters, SLOTS, SpikeOutcome, Summary};

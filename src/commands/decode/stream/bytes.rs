@@ -126,13 +126,18 @@ impl ByteSource {
         })
     }
 
+    /// What messages call it.
+    pub fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// Waits for the stream's header; its clock, samples per second. Nothing where the stream ends,
     /// or the world wants to, before it is whole.
     ///
     /// # Errors
     /// It cannot be read, or is no stream.
     pub fn clock(&mut self, world: &dyn World) -> Result<Option<f64>> {
-        let place = self.path.display().to_string();
+        let place = self.place();
         loop {
             if let Some(clock) = self.reader.clock(&place)? {
                 return Ok(Some(clock));

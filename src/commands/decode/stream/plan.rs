@@ -24,7 +24,7 @@ pub struct Events {
 }
 
 /// A resolved run.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct StreamPlan {
     /// Where events come from.
     pub input: PathBuf,
@@ -96,7 +96,7 @@ impl fmt::Display for StreamPlan {
             Likelihood::Realtime => "realtime, learning",
             Likelihood::Kde => "kde, frozen model",
         };
-        writeln!(f, "likelihood {likelihood}; {} electrodes, duplicates by {}", self.electrodes, self.dedup)?;
+        writeln!(f, "likelihood {likelihood}; {} electrodes; duplicates: {}", self.electrodes, self.dedup)?;
         if let Some(config) = &self.config {
             writeln!(f, "marks      {} of each electrode, {} channels", config.marks, config.mark_dim)?;
         }

@@ -1,31 +1,35 @@
-//! Options to [`StreamPlan`]: reads configuration and recording, settles everything that can fail
-//! before the first event.
+//! Options to [`StreamPlan`]: reads configuration, model and recording, settles everything that can
+//! fail before the first event.
 
 use super::bytes::Input;
 use super::config::RealtimeConfig;
-use super::lfp;
+use super::kde::{self, KdeSettings};
 use super::options::{Likelihood, StreamOptions, Ticks};
 use super::plan::{Events, StreamPlan};
 use super::record::Layout;
+use super::recording::{self, FINE};
 use super::source::Replay;
 use super::writer::Form;
-use super::{Shape, engines, realtime};
-use crate::commands::decode::encode;
-use crate::commands::decode::selection::TimeSpan;
-use crate::commands::decode::session::{self, Session, SessionChoices};
+use super::{Engine, Shape, engines, realtime};
+use crate::commands::decode::encoding::EncodingModel;
+use crate::commands::decode::selection::{self, TimeSpan};
+use crate::commands::decode::session::Session;
+use crate::commands::decode::{encode, options::Precision};
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::kernels::realtime::Dedup;
+use crate::units::format_bytes;
 use std::path::Path;
 use std::sync::Mutex;
 
 /// What a run needs besides the plan's facts.
-#[derive(Debug)]
 pub struct Prepared {
     /// What was asked.
     pub options: StreamOptions,
-    /// The engine's settings.
+    /// Settings of the engine; of the frozen model only what both likelihoods have.
     pub config: RealtimeConfig,
+    /// The frozen model, where that decodes.
+    pub frozen: Option<Frozen>,
     /// A recording as events.
     pub replay: Option<Replay>,
     /// Files read, for the report.
@@ -40,40 +44,159 @@ pub struct Prepared {
     pub interval: f64,
 }
 
+/// A frozen model, and the engine made of it for the clock of its settings.
+pub struct Frozen {
+    /// The model.
+    pub model: EncodingModel,
+    /// What else the engine needs.
+    pub settings: KdeSettings,
+    /// The engine.
+    pub engine: Option<Box<dyn Engine>>,
+}
+
+/// When ticks are made.
+struct Beat {
+    /// Seconds from tick to tick; none where events tell.
+    step: Option<f64>,
+    /// The same where events tell, about.
+    interval: f64,
+    /// For the plan.
+    told: String,
+}
+
 /// Resolves `options` for the machine of `context`.
 ///
 /// # Errors
-/// Configuration or recording cannot be read or do not fit each other, or the memory is too little.
+/// Configuration, model or recording cannot be read or do not fit each other, or the memory is too
+/// little.
 pub fn plan(options: &StreamOptions, context: &Context) -> Result<StreamPlan> {
     let mut warnings = Vec::new();
-    let mut config = config(options, &mut warnings)?;
     let session = match options.input {
-        Input::Recording => {
-            let choices = SessionChoices {
-                position_series: options.decode.position_series.clone(),
-                features: options.decode.features.clone(),
-                fix_timestamps: options.decode.fix_timestamps,
-                memory: context.memory,
-                ..SessionChoices::default()
-            };
-            Some(context.recorder.time("read", || session::read(&options.decode.input, &choices))?)
-        }
+        Input::Recording => Some(recording::read(options, context)?),
         _ => None,
     };
+    warnings.extend(session.iter().flat_map(|session| session.warnings.clone()));
+    let inputs = session.as_ref().map_or(Vec::new(), |session| session.inputs.clone());
+    let (mut prepared, told) = match options.likelihood {
+        Likelihood::Realtime => learning(options, session, context, &mut warnings)?,
+        Likelihood::Kde => pool(context)?.install(|| frozen(options, session, context))?,
+    };
+    prepared.inputs = inputs;
+    assemble(prepared, told, warnings, context)
+}
+
+fn pool(context: &Context) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(context.threads).build();
+    pool.map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))
+}
+
+/// The `realtime` likelihood.
+fn learning(
+    options: &StreamOptions,
+    session: Option<Session>,
+    context: &Context,
+    warnings: &mut Vec<String>,
+) -> Result<(Prepared, String)> {
+    let mut config = config(options, warnings)?;
     match &session {
-        Some(session) => fit(&mut config, session, options)?,
+        Some(session) => recording::fit(&mut config, session, options)?,
         None if config.electrodes.is_empty() => return Err(no_electrodes(options)),
         None => {}
     }
-    let (inputs, replay) = match session {
-        Some(mut session) => {
-            warnings.append(&mut session.warnings);
-            let inputs = std::mem::take(&mut session.inputs);
-            (inputs, Some(replay(options, &config, session, context)?))
+    let beat = beat(options, config.bin_seconds(), config.clock)?;
+    let rates = (config.clock, config.lfp_rate);
+    let as_events = |session| recording::replay(options, &session, rates, (true, None), context);
+    let mut replay = session.map(as_events).transpose()?;
+    if let (Some(replay), Some((start, stop, step))) = (&mut replay, options.decode.time) {
+        replay.ticks(&TimeSpan { start, stop, step }.times()?);
+    }
+    let shape = realtime::shape(&config);
+    let Beat { step, interval, told } = beat;
+    let (options, inputs) = (options.clone(), Vec::new());
+    Ok((Prepared { options, config, frozen: None, replay, inputs, shape, axes: 1, step, interval }, told))
+}
+
+/// The `kde` likelihood. A replay's rows are those of the offline run: the tick of a row comes at its
+/// end, so that the last time, whose row is empty, is the last tick.
+fn frozen(
+    options: &StreamOptions,
+    session: Option<Session>,
+    context: &Context,
+) -> Result<(Prepared, String)> {
+    let (decode, level) = (&options.decode, context.level);
+    let mut config = RealtimeConfig::default();
+    let model = match (&session, &decode.encoding_model) {
+        (Some(session), _) => context.recorder.time("fit", || encode::model(decode, session, level))?,
+        (None, Some(path)) => encode::stored(decode, path)?,
+        (None, None) => {
+            return Err(Error::usage(
+                "--likelihood kde: a stream of event records has nothing to fit a model to; give --encoding-model",
+            ));
         }
-        None => (Vec::new(), None),
     };
-    assemble(options, context, (config, replay, inputs), warnings)
+    let mut beat = beat(options, config.bin_seconds(), FINE)?;
+    let axes = match (&session, &model.track) {
+        (Some(session), _) => session.positions.axes,
+        (None, Some(_)) => 2,
+        (None, None) => model.axes(),
+    };
+    let mut replay = None;
+    if let Some(session) = &session {
+        config.clock = FINE;
+        let rows = match options.ticks {
+            Ticks::Usual => recording::rows(options, session)?,
+            _ => Vec::new(),
+        };
+        let span = rows.first().copied().zip(rows.last().copied());
+        let rates = (FINE, config.lfp_rate);
+        let mut events = recording::replay(options, session, rates, (false, span), context)?;
+        if let (Some((first, last)), Some(ticks)) = (span, rows.get(1..)) {
+            events.ticks(ticks);
+            let step = selection::median_step(&rows);
+            let told = format!("at the end of {} rows from {first} to {last} s", ticks.len());
+            beat = Beat { step: None, interval: step, told };
+            config.spike_buffer = config.spike_buffer.max(recording::most_spikes(session, &rows));
+        }
+        replay = Some(events);
+    }
+    let settings = KdeSettings {
+        clock: config.clock,
+        step: beat.interval,
+        spike_buffer: config.spike_buffer,
+        credible_level: config.credible_level,
+        credible_max: config.credible_max,
+    };
+    let engine = kde::engine(decode, &model, &settings, level)?;
+    let shape = engine.shape();
+    config.electrodes = model.trains.iter().filter_map(|train| train.name.parse().ok()).collect();
+    let frozen = Some(Frozen { model, settings, engine: Some(engine) });
+    let Beat { step, interval, told } = beat;
+    let (options, inputs) = (options.clone(), Vec::new());
+    Ok((Prepared { options, config, frozen, replay, inputs, shape, axes, step, interval }, told))
+}
+
+/// When ticks are made; `usual` seconds apart where nothing else is said.
+fn beat(options: &StreamOptions, usual: f64, clock: f64) -> Result<Beat> {
+    let beat = match (options.ticks, options.decode.time) {
+        (Ticks::Every(seconds), _) => {
+            Beat { step: Some(seconds), interval: seconds, told: format!("every {seconds} s") }
+        }
+        (Ticks::Records, _) => Beat { step: None, interval: usual, told: "where records say so".to_owned() },
+        (Ticks::Usual, Some((start, stop, step))) => {
+            let told = format!("from {start} to {stop} s every {step} s");
+            Beat { step: None, interval: step, told }
+        }
+        (Ticks::Usual, None) => {
+            let unless = if options.input == Input::Recording { "" } else { ", unless records say so" };
+            Beat { step: Some(usual), interval: usual, told: format!("every {usual} s{unless}") }
+        }
+    };
+    match beat.step {
+        Some(step) if step * clock < 1.0 => {
+            Err(Error::Usage(format!("--tick {step}: is less than a sample of the clock, {clock} a second")))
+        }
+        _ => Ok(beat),
+    }
 }
 
 fn config(options: &StreamOptions, warnings: &mut Vec<String>) -> Result<RealtimeConfig> {
@@ -93,131 +216,34 @@ fn no_electrodes(options: &StreamOptions) -> Error {
     Error::data(place, "no decoder_assignment", expected, "only a recording tells its electrodes itself")
 }
 
-/// Fills in what only the recording knows, and checks the rest against it.
-fn fit(config: &mut RealtimeConfig, session: &Session, options: &StreamOptions) -> Result<()> {
-    let own = electrodes(session)?;
-    if config.electrodes.is_empty() {
-        config.electrodes = own.clone();
-    }
-    if let Some(missing) = config.electrodes.iter().find(|electrode| !own.contains(electrode)) {
-        let expected = format!("electrodes of the recording: {own:?}");
-        return Err(Error::data(
-            &session.place,
-            format!("no electrode {missing}"),
-            expected,
-            "see decoder_assignment",
-        ));
-    }
-    let widths = || session.trains.iter().filter(|train| !train.times.is_empty());
-    if options.config.is_none()
-        && let Some(train) = widths().next()
-    {
-        config.mark_dim = train.width;
-    }
-    match widths().find(|train| train.width != config.mark_dim) {
-        None => Ok(()),
-        Some(train) => Err(Error::data(
-            format!("{}, {}", session.place, train.label),
-            format!("{} features", train.width),
-            format!("{}, as encoder.mark_dim says", config.mark_dim),
-            "all electrodes of the realtime likelihood have as many",
-        )),
-    }
-}
-
-fn electrodes(session: &Session) -> Result<Vec<u16>> {
-    let number = |train: &session::SpikeTrain| {
-        let wrong =
-            || Error::data(&session.place, format!("electrode {}", train.name), "a number to 65535", "");
-        train.name.parse().map_err(|_| wrong())
-    };
-    session.trains.iter().map(number).collect()
-}
-
-/// The recording as events; what the session took is given back.
-fn replay(
-    options: &StreamOptions,
-    config: &RealtimeConfig,
-    session: Session,
-    context: &Context,
-) -> Result<Replay> {
-    let mut replay = Replay::new(config.clock);
-    let positions = &session.positions;
-    match (&options.decode.track_graph, positions.axes) {
-        (Some(path), 2) => {
-            let line = encode::track(path)?.linearise_all(&positions.data);
-            replay.positions(&positions.time, &line, 1);
-        }
-        (Some(path), axes) => {
-            let found = format!("positions of {axes} axis");
-            return Err(Error::data(
-                &session.place,
-                found,
-                format!("2 for the graph {}", path.display()),
-                "",
-            ));
-        }
-        (None, 1) => replay.positions(&positions.time, &positions.data, 1),
-        (None, axes) => {
-            let advice = "--track-graph FILE.json puts them on a line";
-            let expected = "1: the bins of the realtime likelihood lie on a line";
-            return Err(Error::data(&session.place, format!("positions of {axes} axes"), expected, advice));
-        }
-    }
-    for (train, electrode) in session.trains.iter().zip(electrodes(&session)?) {
-        replay.electrode(electrode, &train.times, &train.marks, train.width);
-    }
-    if let Some(name) = &options.lfp {
-        let left = context.memory.saturating_sub(session.bytes());
-        replay.field_potential(lfp::read(&options.decode.input, name, config.lfp_rate, left)?);
-    }
-    if let Some((start, stop, step)) = options.decode.time {
-        replay.ticks(&TimeSpan { start, stop, step }.times()?);
-    }
-    replay.settle();
-    Ok(replay)
-}
-
 fn assemble(
-    options: &StreamOptions,
-    context: &Context,
-    (config, replay, inputs): (RealtimeConfig, Option<Replay>, Vec<InputFacts>),
+    prepared: Prepared,
+    ticks: String,
     warnings: Vec<String>,
+    context: &Context,
 ) -> Result<StreamPlan> {
-    let times = options.decode.time;
-    let (step, ticks) = match (options.ticks, times) {
-        (Ticks::Every(seconds), _) => (Some(seconds), format!("every {seconds} s")),
-        (Ticks::Records, _) => (None, "where records say so".to_owned()),
-        (Ticks::Usual, Some((start, stop, step))) => {
-            (None, format!("from {start} to {stop} s every {step} s"))
-        }
-        (Ticks::Usual, None) => {
-            let seconds = config.bin_seconds();
-            let unless = if replay.is_none() { ", unless records say so" } else { "" };
-            (Some(seconds), format!("every {seconds} s{unless}"))
+    let Prepared { options, config, frozen, replay, shape, .. } = &prepared;
+    let engine = match frozen {
+        None => engines::bytes(config),
+        Some(frozen) => {
+            let value = if options.decode.precision == Precision::F32 { 4 } else { 8 };
+            2 * frozen.model.bytes() as u64 + (config.spike_buffer * shape.bins * value) as u64
         }
     };
-    let interval = step.or(times.map(|(_, _, step)| step)).unwrap_or(config.bin_seconds());
-    if step.is_some_and(|step| step * config.clock < 1.0) {
-        let message =
-            format!("--tick {interval}: is less than a sample of the clock, {} a second", config.clock);
-        return Err(Error::Usage(message));
-    }
-    let shape = realtime::shape(&config);
-    let memory_bytes = engines::bytes(&config) + replay.as_ref().map_or(0, Replay::bytes);
+    let memory_bytes = engine + replay.as_ref().map_or(0, Replay::bytes);
     if memory_bytes > context.memory {
         return Err(Error::Failed(format!(
-            "{} electrodes of {} marks take {} of memory, the limit is {}; a smaller encoder.bufsize, or a larger --memory, mends it",
+            "{} electrodes take {} of memory, the limit is {}; a smaller encoder.bufsize, or a larger --memory, mends it",
             config.electrodes.len(),
-            config.marks,
-            crate::units::format_bytes(memory_bytes),
-            crate::units::format_bytes(context.memory)
+            format_bytes(memory_bytes),
+            format_bytes(context.memory)
         )));
     }
     let events = replay.as_ref().map(|replay| {
         let [positions, spikes, field_potentials, _] = replay.counts();
         Events { positions, spikes, field_potentials }
     });
+    let realtime = options.likelihood == Likelihood::Realtime;
     Ok(StreamPlan {
         input: options.decode.input.path.clone(),
         source: options.input,
@@ -226,34 +252,26 @@ fn assemble(
         electrodes: config.electrodes.len(),
         states: shape.state_names.clone(),
         bins: shape.bins,
-        clock: Some(config.clock),
+        clock: (realtime || replay.is_some()).then_some(config.clock),
         ticks,
-        tick_s: interval,
+        tick_s: prepared.interval,
         paced: options.paced,
         lfp: options.lfp.clone(),
-        dedup: match options.dedup {
-            Dedup::Electrode => "time and electrode",
-            Dedup::Peer => "time alone, as the peer does",
+        dedup: match (realtime, options.dedup) {
+            (false, _) => "none are removed",
+            (true, Dedup::Electrode) => "time and electrode",
+            (true, Dedup::Peer) => "time alone, as the peer does",
         },
+        config: realtime.then(|| config.clone()),
         hints: options.hints,
-        record_bytes: Layout::new(&shape, options.lfp.is_some()).size,
+        record_bytes: Layout::new(shape, options.lfp.is_some()).size,
         form: Form::of(&options.decode.output),
         output: options.decode.output.clone(),
         memory_bytes,
         memory: context.memory,
         level: context.level.name().to_owned(),
         warnings,
-        prepared: Mutex::new(Some(Prepared {
-            options: options.clone(),
-            config: config.clone(),
-            replay,
-            inputs,
-            shape,
-            axes: 1,
-            step,
-            interval,
-        })),
-        config: (options.likelihood == Likelihood::Realtime).then_some(config),
+        prepared: Mutex::new(Some(prepared)),
     })
 }
 

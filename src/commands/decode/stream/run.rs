@@ -50,7 +50,7 @@ pub fn run(plan: &StreamPlan, context: &Context) -> Result<Outcome> {
     let mut prepared = taken.ok_or_else(|| Error::Failed("this plan ran already".into()))?;
     let mut open = Open::new(plan, &mut prepared, &world)?;
     let clock = open.clock(plan, &prepared, &world)?;
-    let mut engine = engines::engine(&prepared, context.level)?;
+    let mut engine = engines::engine(&mut prepared, clock, context.level)?;
     let (producer, consumer) = ring(&prepared.shape);
     let ripple = plan.lfp.is_some();
     let writer = Writer::start(&plan.output, consumer, prepared.shape.clone(), ripple, clock)?;
@@ -122,7 +122,7 @@ impl Open {
     fn clock(&mut self, plan: &StreamPlan, prepared: &Prepared, world: &dyn World) -> Result<f64> {
         let expected = prepared.config.clock;
         let Open::Bytes(bytes) = self else { return Ok(expected) };
-        let place = plan.input.display().to_string();
+        let place = bytes.place();
         match bytes.clock(world)? {
             Some(clock) if clock == expected || plan.likelihood == Likelihood::Kde => Ok(clock),
             Some(clock) => Err(Error::data(
