@@ -15,6 +15,7 @@ pub mod legacy_random;
 pub mod margins;
 pub mod marks;
 pub mod realtime;
+pub mod ripple;
 pub mod simd;
 pub mod spline;
 pub mod splits;
