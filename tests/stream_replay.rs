@@ -5,7 +5,7 @@ mod common;
 mod python;
 mod stream_common;
 
-use common::{done, read, write_npy};
+use common::{done, read};
 use nissl::commands::decode::stream::event::Kind;
 use std::io::Write;
 use std::path::Path;
@@ -56,43 +56,16 @@ fn ticks_are_those_of_the_peer() {
     }
 }
 
-/// The set as a folder of `.npy`, which has no speeds.
-fn session(set: Set, folder: &Path) {
-    let f64s = |path: &str, shape: &[usize], values: &[f64]| {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        write_npy(&path, "<f8", shape, &bytes);
-    };
-    let seconds = |name: &str| set.array(name).iter().map(|at| at / CLOCK).collect::<Vec<f64>>();
-    let times = seconds("in_pos_timestamp");
-    f64s("position/time.npy", &[times.len()], &times);
-    f64s("position/data.npy", &[times.len()], &set.array("in_pos_bin"));
-    let (times, electrodes, marks) =
-        (seconds("in_spike_timestamp"), set.array("in_spike_trode"), set.array("in_spike_mark"));
-    let most = electrodes.iter().fold(0.0, |most: f64, &e| most.max(e)) as usize;
-    for electrode in 1..=most {
-        let own: Vec<usize> =
-            (0..times.len()).filter(|&spike| electrodes[spike] as usize == electrode).collect();
-        let spikes: Vec<f64> = own.iter().map(|&spike| times[spike]).collect();
-        let own_marks: Vec<f64> =
-            own.iter().flat_map(|&spike| marks[4 * spike..4 * spike + 4].to_vec()).collect();
-        f64s(&format!("electrodes/{electrode}/spike_times.npy"), &[spikes.len()], &spikes);
-        f64s(&format!("electrodes/{electrode}/features.npy"), &[spikes.len(), 4], &own_marks);
-    }
-}
-
 #[test]
 fn replay_pipe_and_growing_file_give_equal_bytes() {
     let set = Set("realtime_classifier");
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    session(set, &at("session"));
+    session_folder(set, &at("session"));
     done(&mut decode(at("session").to_str().unwrap(), &at("replay.npy"), &set.config(), &[]));
     let expected = std::fs::read(at("replay.npy")).unwrap();
-    // Spikes at one time come by electrode in a replay.
     let mut events = set.events(false, false);
-    events.sort_by_key(|event| (event.at, event.kind != Kind::Position, event.channel));
+    events.sort_by_key(replayed);
     let last = events.last().unwrap().at;
     let mut bytes = stream(&events);
     said(&fed(&mut decode("-", &at("pipe.npy"), &set.config(), &[]), &bytes));

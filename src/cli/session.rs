@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -173,7 +174,12 @@ fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
         Some(path) => path.clone(),
         None => {
             let output = job.outputs.first().map_or(Path::new("nissl"), PathBuf::as_path);
-            if job.into_folder { output.join("report.json") } else { beside(output) }
+            match std::fs::metadata(output) {
+                // Beside a device is no place for a file.
+                Ok(found) if found.file_type().is_char_device() => PathBuf::from("/dev/null"),
+                _ if job.into_folder => output.join("report.json"),
+                _ => beside(output),
+            }
         }
     };
     if let Some(taken) = job.inputs.iter().chain(&job.outputs).find(|p| atomic::same_file(p, &path)) {

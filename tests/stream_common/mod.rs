@@ -177,3 +177,35 @@ pub fn signal(child: &Child, name: &str) {
 pub fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
+
+/// Order of a replay: spikes at one time come by electrode, field potential behind them.
+pub fn replayed(event: &Owned) -> (i64, usize, u16) {
+    let kinds = [Kind::Position, Kind::Spike, Kind::Lfp, Kind::Tick];
+    (event.at, kinds.iter().position(|kind| *kind == event.kind).unwrap_or(kinds.len()), event.channel)
+}
+
+/// The set as a folder of `.npy`, which has no speeds.
+pub fn session_folder(set: Set, folder: &Path) {
+    let f64s = |path: &str, shape: &[usize], values: &[f64]| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        crate::common::write_npy(&path, "<f8", shape, &bytes);
+    };
+    let seconds = |name: &str| set.array(name).iter().map(|at| at / CLOCK).collect::<Vec<f64>>();
+    let times = seconds("in_pos_timestamp");
+    f64s("position/time.npy", &[times.len()], &times);
+    f64s("position/data.npy", &[times.len()], &set.array("in_pos_bin"));
+    let (times, electrodes, marks) =
+        (seconds("in_spike_timestamp"), set.array("in_spike_trode"), set.array("in_spike_mark"));
+    let most = electrodes.iter().fold(0.0, |most: f64, &e| most.max(e)) as usize;
+    for electrode in 1..=most {
+        let own: Vec<usize> =
+            (0..times.len()).filter(|&spike| electrodes[spike] as usize == electrode).collect();
+        let spikes: Vec<f64> = own.iter().map(|&spike| times[spike]).collect();
+        let own_marks: Vec<f64> =
+            own.iter().flat_map(|&spike| marks[4 * spike..4 * spike + 4].to_vec()).collect();
+        f64s(&format!("electrodes/{electrode}/spike_times.npy"), &[spikes.len()], &spikes);
+        f64s(&format!("electrodes/{electrode}/features.npy"), &[spikes.len(), 4], &own_marks);
+    }
+}

@@ -4,6 +4,7 @@
 use super::bytes::Input;
 use super::config::RealtimeConfig;
 use super::kde::{self, KdeSettings};
+use super::lfp;
 use super::options::{Likelihood, StreamOptions, Ticks};
 use super::plan::{Events, StreamPlan};
 use super::record::Layout;
@@ -18,6 +19,7 @@ use crate::commands::decode::{encode, options::Precision};
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::kernels::realtime::Dedup;
+use crate::kernels::ripple::{Detector, Settings};
 use crate::units::format_bytes;
 use std::path::Path;
 use std::sync::Mutex;
@@ -32,6 +34,8 @@ pub struct Prepared {
     pub frozen: Option<Frozen>,
     /// A recording as events.
     pub replay: Option<Replay>,
+    /// Looks for ripples in one channel of field potential.
+    pub ripples: Option<(Detector, u16)>,
     /// Files read, for the report.
     pub inputs: Vec<InputFacts>,
     /// Sizes and labels of the records.
@@ -82,7 +86,17 @@ pub fn plan(options: &StreamOptions, context: &Context) -> Result<StreamPlan> {
         Likelihood::Kde => pool(context)?.install(|| frozen(options, session, context))?,
     };
     prepared.inputs = inputs;
+    prepared.ripples = ripples(&prepared)?;
     assemble(prepared, told, warnings, context)
+}
+
+fn ripples(prepared: &Prepared) -> Result<Option<(Detector, u16)>> {
+    let Some(name) = &prepared.options.lfp else { return Ok(None) };
+    let (rate, channel) = match &prepared.replay {
+        Some(replay) => (replay.lfp_rate(), 0),
+        None => (prepared.config.lfp_rate, lfp::channel(name)?),
+    };
+    Ok(Some((Detector::new(&Settings { rate, ..Settings::default() }, 1)?, channel)))
 }
 
 fn pool(context: &Context) -> Result<rayon::ThreadPool> {
@@ -112,8 +126,11 @@ fn learning(
     }
     let shape = realtime::shape(&config);
     let Beat { step, interval, told } = beat;
-    let (options, inputs) = (options.clone(), Vec::new());
-    Ok((Prepared { options, config, frozen: None, replay, inputs, shape, axes: 1, step, interval }, told))
+    let (options, inputs, ripples) = (options.clone(), Vec::new(), None);
+    Ok((
+        Prepared { options, config, frozen: None, replay, ripples, inputs, shape, axes: 1, step, interval },
+        told,
+    ))
 }
 
 /// The `kde` likelihood. A replay's rows are those of the offline run: the tick of a row comes at its
@@ -171,8 +188,8 @@ fn frozen(
     config.electrodes = model.trains.iter().filter_map(|train| train.name.parse().ok()).collect();
     let frozen = Some(Frozen { model, settings, engine: Some(engine) });
     let Beat { step, interval, told } = beat;
-    let (options, inputs) = (options.clone(), Vec::new());
-    Ok((Prepared { options, config, frozen, replay, inputs, shape, axes, step, interval }, told))
+    let (options, inputs, ripples) = (options.clone(), Vec::new(), None);
+    Ok((Prepared { options, config, frozen, replay, ripples, inputs, shape, axes, step, interval }, told))
 }
 
 /// When ticks are made; `usual` seconds apart where nothing else is said.

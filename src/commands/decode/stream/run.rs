@@ -68,7 +68,8 @@ pub fn run(plan: &StreamPlan, context: &Context) -> Result<Outcome> {
         deadline: (prepared.interval * 1e9) as u64,
     };
     let schedule = Schedule::new(prepared.step.map(|step| step * clock), clock);
-    let mut ticking = Ticking::new(engine.as_mut(), None, producer, schedule, manner);
+    let ripples = prepared.ripples.as_mut().map(|(detector, channel)| (detector, *channel));
+    let mut ticking = Ticking::new(engine.as_mut(), ripples, producer, schedule, manner);
     let began = world.now();
     let ended = context.recorder.time("ticks", || ticking.run(open.source(), &world));
     let took = world.now().saturating_sub(began) as f64 * 1e-9;

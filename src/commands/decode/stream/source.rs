@@ -107,6 +107,11 @@ impl Replay {
         self.lfp = lfp;
     }
 
+    /// Samples of the field potential per second.
+    pub fn lfp_rate(&self) -> f64 {
+        self.lfp.rate
+    }
+
     /// Ticks at these times, seconds, ascending, instead of at even steps.
     pub fn ticks(&mut self, times: &[f64]) {
         self.ticks = times.iter().map(|&time| self.samples(time)).collect();

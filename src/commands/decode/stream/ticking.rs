@@ -17,6 +17,7 @@ use super::ring::Producer;
 use super::schedule::Schedule;
 use super::source::{Next, Source, World};
 use crate::error::Result;
+use crate::kernels::ripple::Detector;
 
 /// Closer than this a wait is spun through: sleeping wakes up late by about as much.
 const SPIN: u64 = 80_000;
@@ -24,14 +25,6 @@ const SPIN: u64 = 80_000;
 const NAP: u64 = 20_000_000;
 /// How long a replay at full speed waits for a writer that takes nothing, before it drops records.
 const PATIENCE: u64 = 2_000_000_000;
-
-/// A detector of ripples in the local field potential, sample by sample.
-pub trait Ripples {
-    /// One sample.
-    fn sample(&mut self, at: i64, value: f32);
-    /// True while a ripple is on.
-    fn is_on(&self) -> bool;
-}
 
 /// Stream time against the world's clock.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +64,8 @@ pub struct Seen {
     pub spikes: u64,
     /// Field potential samples, whether used or not.
     pub field_potentials: u64,
+    /// Ripples begun.
+    pub ripples: u64,
     /// Ticks during a ripple.
     pub ripple_ticks: u64,
 }
@@ -78,7 +73,7 @@ pub struct Seen {
 /// The loop and its state.
 pub struct Ticking<'a> {
     engine: &'a mut dyn Engine,
-    ripples: Option<(&'a mut dyn Ripples, u16)>,
+    ripples: Option<(&'a mut Detector, u16)>,
     ring: Producer,
     /// Ticks and times.
     pub schedule: Schedule,
@@ -99,7 +94,7 @@ impl<'a> Ticking<'a> {
     /// Binds `engine` to `ring`; `ripples` listens to one channel of field potential.
     pub fn new(
         engine: &'a mut dyn Engine,
-        ripples: Option<(&'a mut dyn Ripples, u16)>,
+        ripples: Option<(&'a mut Detector, u16)>,
         ring: Producer,
         schedule: Schedule,
         manner: Manner,
@@ -153,6 +148,7 @@ impl<'a> Ticking<'a> {
             }
         }
         self.ring.close();
+        self.seen.ripples = self.ripples.as_ref().map_or(0, |(ripples, _)| ripples.begun());
         result
     }
 
@@ -201,8 +197,8 @@ impl<'a> Ticking<'a> {
                 self.engine.spike(event.at, event.channel, event.values);
             }
             Kind::Lfp => {
-                if let (Some((ripples, _)), Some(&value)) = (&mut self.ripples, event.values.first()) {
-                    ripples.sample(event.at, value);
+                if let Some((ripples, _)) = &mut self.ripples {
+                    ripples.frame(event.values);
                 }
             }
             Kind::Tick | Kind::End => {}
