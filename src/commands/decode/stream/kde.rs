@@ -319,5 +319,5 @@ fn divide(values: &mut [f64]) {
     }
 }
 
-#[cfg(all(test, feature = "hdf5"))]
+#[cfg(test)]
 mod tests;

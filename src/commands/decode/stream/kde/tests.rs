@@ -1,4 +1,5 @@
 //! The ticked filter against the offline one, bit for bit.
+#![cfg(feature = "hdf5")]
 
 use super::*;
 use crate::commands::Context;
