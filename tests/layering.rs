@@ -50,7 +50,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // The shell of the tick mode: sources, files, threads.
     (
-        "commands/decode/stream/{bytes,engines,lfp,netcdf,plan,prepare,recording,run,told,writer}.rs",
+        "commands/decode/stream/{bytes,engines,lfp,netcdf,plan,prepare,recording,run,told,writer,writer/output}.rs",
         &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
     ),
     // They give kernels the machine's instruction set.

@@ -133,7 +133,7 @@ fn files_open_in_xarray_and_numpy_and_the_example_writes_the_same_stream() {
 import subprocess, sys, numpy, xarray
 folder, arrays, writer = sys.argv[1:]
 ticks = numpy.load(f"{folder}/ticks.npy")
-assert ticks["posterior"].shape == (len(ticks), 3, 41) and ticks.dtype.itemsize == 1412 - 0, ticks.dtype.itemsize
+assert ticks["posterior"].shape == (len(ticks), 3, 41) and ticks.dtype.itemsize == 1440, ticks.dtype.itemsize
 assert numpy.allclose(ticks["posterior"].sum((1, 2)), 1)
 for engine in ("netcdf4", "h5netcdf"):
     results = xarray.open_dataset(f"{folder}/ticks.nc", engine=engine)

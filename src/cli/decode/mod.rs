@@ -7,7 +7,6 @@ mod values;
 use super::common::{Listed, OutputFlags, RunFlags, names, one_of, picture};
 use super::session::{self, Job};
 use crate::commands::decode::options::{Interior, Likelihood, LogFloor, Model, Precision, Save};
-use crate::commands::decode::stream::options::Likelihood as StreamLikelihood;
 use crate::commands::decode::{self, Options};
 use crate::error::{Error, ExitCode, Result};
 use clap::Args;
@@ -262,36 +261,6 @@ impl DecodeArgs {
             refused: |_| (false, Vec::new()),
             run: decode::run,
             closes: false,
-        };
-        session::carry_out(&job, &self.run)
-    }
-
-    /// Runs the command with `--stream`.
-    fn tick_by_tick(&self, argv: Vec<OsString>) -> Result<ExitCode> {
-        let likelihood = match self.likelihood {
-            None => StreamLikelihood::Realtime,
-            Some(Tells::Stream(likelihood)) => likelihood,
-            Some(Tells::Whole(_)) => {
-                return Err(Error::usage("--stream goes with --likelihood realtime or kde"));
-            }
-        };
-        let options = self.stream.options(self.options()?, likelihood)?;
-        check::stream(&options, self.to.force)?;
-        let inputs = check::files_read(&options.decode).into_iter().chain(options.config.clone()).collect();
-        let job = Job {
-            command: "decode",
-            unit: "ticks",
-            item: "ticks",
-            argv,
-            inputs,
-            outputs: vec![options.decode.output.clone()],
-            into_folder: false,
-            force: self.to.force,
-            plan: Box::new(move |context| decode::stream::plan(&options, context)),
-            warnings: |plan| &plan.warnings,
-            refused: |_| (false, Vec::new()),
-            run: decode::stream::run,
-            closes: true,
         };
         session::carry_out(&job, &self.run)
     }

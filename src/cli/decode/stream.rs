@@ -1,13 +1,16 @@
 //! Flags of `decode --stream`.
 
-use super::values::{positive, ticks};
+use super::values::{Tells, positive, ticks};
+use super::{DecodeArgs, check};
 use crate::cli::common::one_of;
-use crate::commands::decode::Options;
+use crate::cli::session::{self, Job};
 use crate::commands::decode::stream::bytes::Input;
 use crate::commands::decode::stream::hints::Hints;
 use crate::commands::decode::stream::options::{Dedup, Likelihood, StreamOptions, Ticks};
-use crate::error::Result;
+use crate::commands::decode::{self, Options};
+use crate::error::{Error, ExitCode, Result};
 use clap::Args;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const DEDUPS: [(&str, Dedup); 2] = [("electrode", Dedup::Electrode), ("peer", Dedup::Peer)];
@@ -39,7 +42,7 @@ pub struct StreamFlags {
     paced: bool,
 
     /// Which spikes count as one: electrode is equal time and electrode (the first stays), peer is
-    /// equal time (of two the first stays, of more none)
+    /// equal time (of two the first stays, of more none) [default: electrode]
     #[arg(long, value_name = "RULE", value_parser = one_of(DEDUPS), requires = "stream")]
     dedup: Option<Dedup>,
 
@@ -67,7 +70,7 @@ pub struct StreamFlags {
 
 impl StreamFlags {
     /// True with `--stream`.
-    pub fn on(&self) -> bool {
+    pub(super) fn on(&self) -> bool {
         self.stream
     }
 
@@ -75,7 +78,7 @@ impl StreamFlags {
     ///
     /// # Errors
     /// The input is not there.
-    pub fn options(&self, decode: Options, likelihood: Likelihood) -> Result<StreamOptions> {
+    fn options(&self, decode: Options, likelihood: Likelihood) -> Result<StreamOptions> {
         Ok(StreamOptions {
             input: Input::of(&decode.input.path)?,
             decode,
@@ -92,5 +95,37 @@ impl StreamFlags {
                 lock_memory: self.lock_memory,
             },
         })
+    }
+}
+
+impl DecodeArgs {
+    /// Runs the command with `--stream`.
+    pub(super) fn tick_by_tick(&self, argv: Vec<OsString>) -> Result<ExitCode> {
+        let likelihood = match self.likelihood {
+            None => Likelihood::Realtime,
+            Some(Tells::Stream(likelihood)) => likelihood,
+            Some(Tells::Whole(_)) => {
+                return Err(Error::usage("--stream goes with --likelihood realtime or kde"));
+            }
+        };
+        let options = self.stream.options(self.options()?, likelihood)?;
+        check::stream(&options, self.to.force)?;
+        let inputs = check::files_read(&options.decode).into_iter().chain(options.config.clone()).collect();
+        let job = Job {
+            command: "decode",
+            unit: "ticks",
+            item: "ticks",
+            argv,
+            inputs,
+            outputs: vec![options.decode.output.clone()],
+            into_folder: false,
+            force: self.to.force,
+            plan: Box::new(move |context| decode::stream::plan(&options, context)),
+            warnings: |plan| &plan.warnings,
+            refused: |_| (false, Vec::new()),
+            run: decode::stream::run,
+            closes: true,
+        };
+        session::carry_out(&job, &self.run)
     }
 }

@@ -6,7 +6,7 @@
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::thread::{CpuSet, gettid, sched_setaffinity};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Wishes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -57,9 +57,9 @@ fn real_time(priority: u8) -> Option<String> {
     let thread = gettid().as_raw_nonzero().get().to_string();
     let mut chrt = Command::new("chrt");
     chrt.args(["--fifo", "--pid", &priority.to_string(), &thread]);
-    chrt.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let reason = match chrt.status() {
-        Ok(status) if status.success() => return None,
+    // What it says is caught: the reason is told here.
+    let reason = match chrt.output() {
+        Ok(ended) if ended.status.success() => return None,
         Ok(_) => "the system refuses it".to_owned(),
         Err(_) => "chrt (util-linux) is not installed".to_owned(),
     };
