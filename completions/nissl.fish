@@ -126,8 +126,10 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l model -d 'States 
 contfrag\t''
 nonlocal\t''
 nospike-contfrag\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l likelihood -d 'What the spikes tell: clusterless is their waveform features, sorted the unit they belong to' -r -f -a "clusterless\t''
-sorted\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l likelihood -d 'What the spikes tell: clusterless is their waveform features, sorted the unit they belong to; with --stream, realtime learns marks on the way and kde takes a frozen model [default: clusterless; with --stream realtime]' -r -f -a "clusterless\t''
+sorted\t''
+realtime\t''
+kde\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-std -d 'Standard deviation of the position kernel, for all axes or one for each [default: 6]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l waveform-std -d 'Standard deviation of the mark kernel, for all features or one for each [default: 24]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l bin-size -d 'Side of a place bin, for all axes or one for each [default: 2]' -r
@@ -157,6 +159,14 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l features -d 'Colu
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l save -d 'What to write besides the acausal posterior: filter, predictive, loglik, map, mean, hpd, viterbi, by commas' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-config -d 'Set-up of the realtime likelihood: JSON with the keys of realtime_decoder [default: one state, 41 bins, marks of 4 channels, 50000 of each electrode]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tick -d 'Seconds of stream time from tick to tick, from the first event on; records is only where tick records say so [default: the time bin, 0.006, until the first tick record; kde: the decoding times]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dedup -d 'Which spikes count as one: electrode is equal time and electrode (the first stays), peer is equal time (of two the first stays, of more none)' -r -f -a "electrode\t''
+peer\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lfp -d 'Look for ripples in this field potential: a dataset of the recording (DATASET,CHANNEL where it has several), or a channel of the event records' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream-idle -d 'End a file of event records that did not grow for so long [default: wait for its end record]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-priority -d 'Real-time priority of the ticking thread (SCHED_FIFO), 1 to 99; a warning where not allowed' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l pin-core -d 'Core that the ticking thread runs on, counted from 0; a warning where not allowed' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -175,6 +185,9 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fix-timestamps -d
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l drop-repeated-spikes -d 'Count spikes of one electrode or unit at exactly the same time once; the peer counts each'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-weights -d 'Weigh position samples by position/weights (one of 0 or more for each sample), and spikes by the weight at their time; --likelihood sorted only'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit the encoding model, write it to -o and stop'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream -d 'Decode tick by tick, from events as they come'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l paced -d 'Hold events back until their time has come by the clock'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lock-memory -d 'Keep all memory resident; a warning where not allowed'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'

@@ -34,7 +34,7 @@ pub enum ExitCode {
 impl ExitCode {
     /// All of them with what they mean, as the manual lists them.
     pub const MEANINGS: [(ExitCode, &'static str); 8] = [
-        (ExitCode::Done, "Everything asked for was done."),
+        (ExitCode::Done, "Everything asked for was done; a stream that a signal ended was closed whole."),
         (ExitCode::Failed, "Failed: missing file, full disk, absent backend, too little memory."),
         (ExitCode::Usage, "Usage: the command line alone shows the mistake, or the output exists."),
         (ExitCode::Mismatch, "A regression, or a mismatch with a reference, was found."),

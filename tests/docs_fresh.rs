@@ -194,6 +194,9 @@ fn every_value_that_may_be_left_out_tells_its_default() {
         "tol",
         "tol_observed",
         "save",
+        "lfp",
+        "realtime_priority",
+        "pin_core",
     ];
     for (command, flag) in all_flags() {
         let id = flag.get_id().as_str();

@@ -48,6 +48,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/decode/{store,mask,results,results/coordinates,model_file,model_file/read,model_file/write}.rs",
         &["commands", "io", "array", "error"],
     ),
+    // The shell of the tick mode: sources, files, threads.
+    (
+        "commands/decode/stream/{bytes,engines,lfp,netcdf,plan,prepare,recording,run,told,writer,writer/output}.rs",
+        &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
+    ),
     // They give kernels the machine's instruction set.
     (
         "commands/decode/{encode,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",

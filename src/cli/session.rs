@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Job<P> {
     pub refused: fn(&P) -> (bool, Vec<Failure>),
     /// Runs the plan.
     pub run: fn(&P, &Context) -> Result<Outcome>,
+    /// A signal ends the run in order: it closes its outputs and succeeds.
+    pub closes: bool,
 }
 
 /// What a run was granted.
@@ -73,7 +76,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     let recorder = Arc::new(Recorder::new());
     let grant = grant(flags, &recorder)?;
     let listener = Listener::start(flags.display(), job.unit, Arc::clone(&recorder));
-    signals::stop_on_signals(Arc::clone(&recorder));
+    signals::stop_on_signals(Arc::clone(&recorder), job.closes);
     let context = Context {
         level: grant.backend.level,
         threads: grant.threads.count,
@@ -81,7 +84,9 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
         force: job.force,
         recorder: &recorder,
     };
-    let plan = (job.plan)(&context).map_err(|e| unless_stopped(e, &recorder))?;
+    // After a signal every error is but its echo, unless the run goes on to its end all the same.
+    let told = |error| if recorder.is_cancelled() && !job.closes { Error::Interrupted } else { error };
+    let plan = (job.plan)(&context).map_err(told)?;
     for warning in (job.warnings)(&plan) {
         recorder.warn(warning.clone());
     }
@@ -92,7 +97,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
         tell(&refused);
         return Ok(ending(nothing, &refused));
     }
-    let result = (job.run)(&plan, &context).map_err(|e| unless_stopped(e, &recorder));
+    let result = (job.run)(&plan, &context).map_err(told);
     listener.finish();
     let report = report(job, &plan, grant, &recorder, &result)?;
     match result {
@@ -127,11 +132,6 @@ fn tell(failures: &[Failure]) {
 /// Beside an output that does not exist nobody would look for a report.
 fn deliver_if_asked(report: &Report, to: &ReportTo, flags: &RunFlags) -> Result<()> {
     if flags.report.is_some() { deliver(report, to) } else { Ok(()) }
-}
-
-/// After a signal every error is but its echo.
-fn unless_stopped(error: Error, recorder: &Recorder) -> Error {
-    if recorder.is_cancelled() { Error::Interrupted } else { error }
 }
 
 fn log_to_stderr(verbose: u8) {
@@ -174,7 +174,12 @@ fn report_target<P>(job: &Job<P>, flags: &RunFlags) -> Result<ReportTo> {
         Some(path) => path.clone(),
         None => {
             let output = job.outputs.first().map_or(Path::new("nissl"), PathBuf::as_path);
-            if job.into_folder { output.join("report.json") } else { beside(output) }
+            match std::fs::metadata(output) {
+                // Beside a device is no place for a file.
+                Ok(found) if found.file_type().is_char_device() => PathBuf::from("/dev/null"),
+                _ if job.into_folder => output.join("report.json"),
+                _ => beside(output),
+            }
         }
     };
     if let Some(taken) = job.inputs.iter().chain(&job.outputs).find(|p| atomic::same_file(p, &path)) {

@@ -16,16 +16,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The line is printed by whoever comes first: the thread here, or the run that notices.
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread that ends the process on SIGINT, SIGTERM, SIGHUP or SIGUSR1.
+/// Starts the thread that ends the process on SIGINT, SIGTERM, SIGHUP or SIGUSR1; a run that
+/// `closes` its outputs by itself is asked to by the first one, and ended by the second.
 ///
 /// Where no thread can be had, signals keep their default action: the process ends all the same,
 /// and leaves a hidden temporary file.
-pub fn stop_on_signals(recorder: Arc<Recorder>) {
+pub fn stop_on_signals(recorder: Arc<Recorder>, closes: bool) {
     let ignored = ignored_mask(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
     let Ok(mut signals) = Signals::new(wanted) else { return };
     let wait = move || {
-        if signals.forever().next().is_some() {
+        let mut arriving = signals.forever();
+        if closes && arriving.next().is_some() {
+            recorder.cancel();
+        }
+        if arriving.next().is_some() {
             recorder.cancel();
             atomic::remove_unfinished();
             say_interrupted();

@@ -88,6 +88,11 @@ impl Recorder {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// Nanoseconds since the start. Where the system keeps the time in shared memory, no call is made.
+    pub fn elapsed_ns(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+
     /// CPU time of all threads of the process so far, seconds.
     pub fn cpu_s(&self) -> f64 {
         process_cpu_s()

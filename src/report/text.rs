@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::units::format_bytes;
+use serde_json::{Map, Value};
 
 /// The table, one fact a line, with a line end each; `unit` names the items (`cells`).
 pub fn table(report: &Report, unit: &str) -> String {
@@ -20,7 +21,39 @@ pub fn table(report: &Report, unit: &str) -> String {
     for output in &report.outcome.outputs {
         rows.push(("output", output.display().to_string()));
     }
-    rows.iter().map(|(name, value)| format!("{name:<10}{value}\n")).collect()
+    let rows: String = rows.iter().map(|(name, value)| format!("{name:<10}{value}\n")).collect();
+    rows + &latencies(&report.outcome.counts)
+}
+
+/// Durations of ticks, where a run counted them.
+fn latencies(counts: &Map<String, Value>) -> String {
+    const COLUMNS: [&str; 4] = ["p50_s", "p99_s", "p999_s", "max_s"];
+    let number = |name: &str| counts.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+    let row = |name: &str| {
+        let summary = counts.get(name)?.as_object()?;
+        let times = COLUMNS.map(|column| summary.get(column).and_then(Value::as_f64).unwrap_or(f64::NAN));
+        let times = times.map(|time| format!("{:>9}", fine(time))).concat();
+        let missed = summary.get("missed").and_then(Value::as_u64).unwrap_or(0);
+        Some((summary.get("count").and_then(Value::as_u64)?, format!("{name:<10}{times}{missed:>9}\n")))
+    };
+    let (Some((ticks, latency)), Some((_, work))) = (row("latency"), row("work")) else {
+        return String::new();
+    };
+    let head = ["p50", "p99", "p99.9", "max"].map(|name| format!("{name:>9}")).concat();
+    let dropped = number("records_dropped") + number("records_lost");
+    let note = counts.get("latency_note").and_then(Value::as_str);
+    let note = note.map_or(String::new(), |note| format!("{:<10}{note}\n", ""));
+    format!(
+        "ticks     {ticks}, and {} of warm-up; {dropped} records dropped\n{:<10}{head}   missed {}\n{latency}{work}{note}",
+        number("warm_up_ticks"),
+        "",
+        seconds(number("deadline_s"))
+    )
+}
+
+/// As [`seconds`], with fractions of microseconds.
+fn fine(s: f64) -> String {
+    if s < 99.95e-6 { format!("{:.1} us", s * 1e6) } else { seconds(s) }
 }
 
 /// `12.3 ms`, `4.56 s`, `1 h 02 min`: three digits or so.
@@ -67,6 +100,33 @@ memory    91M at most, limit 1G
 output    out.npy
 ";
         assert_eq!(table(&crate::report::sample::report(), "cells"), expected);
+    }
+
+    #[test]
+    fn latencies_of_ticks_have_a_table_of_their_own() {
+        let summary = |p50: f64| {
+            let more = [("p99_s", 2e-4), ("p999_s", 0.0011), ("max_s", 0.02)];
+            let mut all: Map<String, Value> = more.iter().map(|&(n, v)| (n.into(), v.into())).collect();
+            all.extend([
+                ("p50_s".into(), p50.into()),
+                ("count".into(), 900.into()),
+                ("missed".into(), 3.into()),
+            ]);
+            Value::Object(all)
+        };
+        let mut report = crate::report::sample::report();
+        let counts = &mut report.outcome.counts;
+        counts.extend([("latency".into(), summary(8.25e-6)), ("work".into(), summary(1.5e-4))]);
+        counts.extend([("warm_up_ticks".into(), 100.into()), ("deadline_s".into(), 0.006.into())]);
+        let expected = "\
+output    out.npy
+ticks     900, and 100 of warm-up; 0 records dropped
+                p50      p99    p99.9      max   missed 6.0 ms
+latency      8.2 us   200 us   1.1 ms  20.0 ms        3
+work         150 us   200 us   1.1 ms  20.0 ms        3
+";
+        let table = table(&report, "ticks");
+        assert!(table.ends_with(expected), "{table}");
     }
 
     #[test]

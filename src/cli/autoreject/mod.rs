@@ -215,6 +215,7 @@ impl AutorejectArgs {
             warnings: |plan| &plan.warnings,
             refused: |plan| (plan.subjects.is_empty(), plan.refusals()),
             run: autoreject::run,
+            closes: false,
         };
         session::carry_out(&job, &self.run)
     }

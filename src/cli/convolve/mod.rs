@@ -207,6 +207,7 @@ impl ConvolveArgs {
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: convolve::run,
+            closes: false,
         };
         session::carry_out(&job, &self.run)
     }

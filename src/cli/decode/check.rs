@@ -4,6 +4,9 @@ use super::values::Way;
 use crate::cli::common::{check_picture, has_extension};
 use crate::commands::decode::Options;
 use crate::commands::decode::options::{Algorithm, Interior, Likelihood, Model};
+use crate::commands::decode::stream::bytes::Input;
+use crate::commands::decode::stream::options::{Dedup, Likelihood as StreamLikelihood, StreamOptions, Ticks};
+use crate::commands::decode::stream::{lfp, writer};
 use crate::error::{Error, Result};
 use crate::io::atomic;
 use std::path::PathBuf;
@@ -61,4 +64,88 @@ pub fn options(options: &Options, force: bool) -> Result<()> {
     let read = files_read(options);
     let written = std::iter::once(&options.output).chain(&options.plot);
     written.into_iter().try_for_each(|path| atomic::check_output(path, force, &read))
+}
+
+/// The same with `--stream`.
+pub fn stream(options: &StreamOptions, force: bool) -> Result<()> {
+    match options.likelihood {
+        StreamLikelihood::Realtime => of_kde(&options.decode)?,
+        StreamLikelihood::Kde if options.config.is_some() => {
+            return Err(Error::usage("--realtime-config goes with --likelihood realtime"));
+        }
+        StreamLikelihood::Kde if options.dedup != Dedup::default() => {
+            return Err(Error::usage(
+                "--dedup goes with --likelihood realtime: the frozen model counts every spike",
+            ));
+        }
+        StreamLikelihood::Kde => {}
+    }
+    match options.input {
+        Input::Recording if options.idle.is_some() => {
+            return Err(Error::usage("--stream-idle goes with a file of event records"));
+        }
+        Input::Recording if options.ticks == Ticks::Records => {
+            return Err(Error::usage("--tick records: a recording has none; give seconds, or --time"));
+        }
+        Input::Recording => {}
+        input => of_recordings(options, input)?,
+    }
+    if options.decode.time.is_some() && options.ticks != Ticks::Usual {
+        return Err(Error::usage("--time and --tick both say when to tick; give one of them"));
+    }
+    let read: Vec<PathBuf> = files_read(&options.decode).into_iter().chain(options.config.clone()).collect();
+    writer::check_output(&options.decode.output, force, &read)
+}
+
+/// Refuses what only recordings have.
+fn of_recordings(options: &StreamOptions, input: Input) -> Result<()> {
+    let decode = &options.decode;
+    let given = [
+        (decode.time.is_some(), "--time"),
+        (decode.track_graph.is_some(), "--track-graph"),
+        (!decode.position_series.is_empty(), "--position-series"),
+        (!decode.features.is_empty(), "--features"),
+        (decode.fix_timestamps, "--fix-timestamps"),
+    ];
+    if let Some((_, flag)) = given.iter().find(|(given, _)| *given) {
+        return Err(Error::usage(format!(
+            "{flag} goes with a recording, not with a stream of event records"
+        )));
+    }
+    if options.idle.is_some() && input != Input::File {
+        return Err(Error::usage(
+            "--stream-idle goes with a file of event records: pipes tell their end themselves",
+        ));
+    }
+    options.lfp.as_deref().map_or(Ok(()), |name| lfp::channel(name).map(drop))
+}
+
+/// Refuses what only the frozen model has.
+fn of_kde(decode: &Options) -> Result<()> {
+    let usual = Options::default();
+    let given = [
+        (decode.model != usual.model, "--model"),
+        (decode.position_std.is_some(), "--position-std"),
+        (decode.waveform_std.is_some(), "--waveform-std"),
+        (decode.bin_size.is_some(), "--bin-size"),
+        (decode.position_range.is_some(), "--position-range"),
+        (decode.interior != usual.interior, "--interior"),
+        (decode.movement_var != usual.movement_var, "--movement-var"),
+        (decode.discrete_transition.is_some(), "--discrete-transition"),
+        (decode.initial.is_some(), "--initial"),
+        (decode.no_spike_rate != usual.no_spike_rate, "--no-spike-rate"),
+        (decode.position_penalty != usual.position_penalty, "--position-penalty"),
+        (decode.log_floor != usual.log_floor, "--log-floor"),
+        (decode.rate_seconds, "--rate-units"),
+        (decode.algorithm != usual.algorithm, "--algorithm"),
+        (decode.precision != usual.precision, "--precision"),
+        (decode.encode.is_some(), "--encode-interval"),
+        (decode.encoding_model.is_some(), "--encoding-model"),
+    ];
+    match given.iter().find(|(given, _)| *given) {
+        None => Ok(()),
+        Some((_, flag)) => Err(Error::usage(format!(
+            "{flag} belongs to a frozen model: give --likelihood kde, or see --realtime-config"
+        ))),
+    }
 }

@@ -1,19 +1,20 @@
 //! `nissl decode`: arguments to [`Options`].
 
 mod check;
+mod stream;
 mod values;
 
 use super::common::{Listed, OutputFlags, RunFlags, names, one_of, picture};
 use super::session::{self, Job};
 use crate::commands::decode::options::{Interior, Likelihood, LogFloor, Model, Precision, Save};
 use crate::commands::decode::{self, Options};
-use crate::error::{ExitCode, Result};
+use crate::error::{Error, ExitCode, Result};
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use values::{
-    ALGORITHMS, Intervals, LIKELIHOODS, MODELS, Matrix, PRECISIONS, RATE_UNITS, Way, interior, intervals,
-    log_floor, matrix, positive, positives, probabilities, ranges, saves, time,
+    ALGORITHMS, Intervals, LIKELIHOODS, MODELS, Matrix, PRECISIONS, RATE_UNITS, Tells, Way, interior,
+    intervals, log_floor, matrix, positive, positives, probabilities, ranges, saves, time,
 };
 
 const EXAMPLES: &str = "\
@@ -30,7 +31,11 @@ Examples:
     nissl decode session.nwb --fit-only -o model.h5
     nissl decode session.nwb -o night.nc --encoding-model model.h5 --time 4000:9000:0.002
   What would it do, and with how much memory?
-    nissl decode session.nwb -o posterior.nc --memory 8G --dry-run";
+    nissl decode session.nwb -o posterior.nc --memory 8G --dry-run
+  Tick by tick: a rig's events through a pipe, at their own pace, until its end or Ctrl-C:
+    rig-events | nissl decode --stream - -o ticks.npy --realtime-config rig.json --realtime-priority 50
+  The same of a recording, held to its own time, with ripples looked for beside:
+    nissl decode --stream session.nwb -o ticks.nc --paced --lfp /acquisition/lfp/data";
 
 /// Decode position from spikes: clusterless marks or sorted units
 ///
@@ -43,10 +48,22 @@ Examples:
 /// Sums over encoding spikes: --algorithm exact, the default, takes the cheapest way whose error of a
 /// spike's log intensity is at most 2e-6 nats, direct the plain product, approx what --tol (guaranteed)
 /// or --tol-observed (sampled) allows; --dry-run tells what was taken and why.
+///
+/// With --stream every tick (6 ms) gives a posterior as the events come: a recording is replayed, or
+/// event records are read from standard input, a FIFO or a growing file. Records are little-endian:
+/// first NISSLEV1 and the clock as f64 (samples per second), then for each event u8 kind (1 position,
+/// 2 spike, 3 tick, 4 field potential, 5 end), u8 0, u16 electrode or channel, u16 D, u16 0, i64 time
+/// in samples, f32 x D (position: coordinates, then speed if known; spike: its mark; field potential:
+/// one value); examples/write_events.py writes them. SIGINT or SIGTERM ends a stream: what was
+/// decoded is written whole, and the exit code is 0. Output by name: .nc for xarray, .npy an array of
+/// structured records, else the packed records alone (i4 rank, i8 tick, lower, upper, f8 posterior
+/// [state][bin], f8 likelihood [bin], f8 speed, i4 credible bins of both, i4 x 10 sharp electrodes,
+/// i4 x 10 their bins, i4 spikes; with --lfp u1 ripple), which may go into a FIFO.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DecodeArgs {
-    /// Recording: .nwb, .h5, or a folder of .npy
+    /// Recording: .nwb, .h5, or a folder of .npy; with --stream also -, a FIFO, or a file of event
+    /// records
     #[arg(value_name = "SESSION")]
     session: String,
 
@@ -58,15 +75,11 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "MODEL", default_value = "decoder", value_parser = one_of(MODELS), help_heading = "Model")]
     model: Model,
 
-    /// What the spikes tell: clusterless is their waveform features, sorted the unit they belong to
-    #[arg(
-        long,
-        value_name = "KIND",
-        default_value = "clusterless",
-        value_parser = one_of(LIKELIHOODS),
-        help_heading = "Model"
-    )]
-    likelihood: Likelihood,
+    /// What the spikes tell: clusterless is their waveform features, sorted the unit they belong to;
+    /// with --stream, realtime learns marks on the way and kde takes a frozen model [default:
+    /// clusterless; with --stream realtime]
+    #[arg(long, value_name = "KIND", value_parser = one_of(LIKELIHOODS), help_heading = "Model")]
+    likelihood: Option<Tells>,
 
     /// Standard deviation of the position kernel, for all axes or one for each [default: 6]
     #[arg(long, value_name = "LENGTH[,...]", value_parser = positives, help_heading = "Model")]
@@ -225,12 +238,18 @@ pub struct DecodeArgs {
     compress: Option<u32>,
 
     #[command(flatten)]
+    stream: stream::StreamFlags,
+
+    #[command(flatten)]
     run: RunFlags,
 }
 
 impl DecodeArgs {
     /// Runs the command.
     pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
+        if self.stream.on() {
+            return self.tick_by_tick(argv);
+        }
         let options = self.options()?;
         check::options(&options, self.to.force)?;
         let job = Job {
@@ -246,6 +265,7 @@ impl DecodeArgs {
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: decode::run,
+            closes: false,
         };
         session::carry_out(&job, &self.run)
     }
@@ -257,7 +277,13 @@ impl DecodeArgs {
             input: self.session.parse()?,
             output: self.to.output.clone(),
             model: self.model,
-            likelihood: self.likelihood,
+            likelihood: match self.likelihood {
+                Some(Tells::Whole(likelihood)) => likelihood,
+                Some(Tells::Stream(_)) if !self.stream.on() => {
+                    return Err(Error::usage("--likelihood realtime and kde go with --stream"));
+                }
+                _ => Likelihood::Clusterless,
+            },
             position_std: listed(&self.position_std),
             waveform_std: listed(&self.waveform_std),
             bin_size: listed(&self.bin_size),

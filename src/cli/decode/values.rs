@@ -2,6 +2,7 @@
 
 use crate::cli::common::{Listed, distinct, list};
 use crate::commands::decode::options::{Interior, Likelihood, LogFloor, Model, Precision, Save};
+use crate::commands::decode::stream::options::{Likelihood as StreamLikelihood, Ticks};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 
@@ -14,8 +15,21 @@ pub const MODELS: [(&str, Model); 4] = [
 ];
 
 /// `--likelihood`.
-pub const LIKELIHOODS: [(&str, Likelihood); 2] =
-    [("clusterless", Likelihood::Clusterless), ("sorted", Likelihood::Sorted)];
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tells {
+    /// Of a whole recording.
+    Whole(Likelihood),
+    /// Tick by tick.
+    Stream(StreamLikelihood),
+}
+
+/// `--likelihood`.
+pub const LIKELIHOODS: [(&str, Tells); 4] = [
+    ("clusterless", Tells::Whole(Likelihood::Clusterless)),
+    ("sorted", Tells::Whole(Likelihood::Sorted)),
+    ("realtime", Tells::Stream(StreamLikelihood::Realtime)),
+    ("kde", Tells::Stream(StreamLikelihood::Kde)),
+];
 
 /// `--algorithm`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +79,16 @@ pub fn positive(text: &str) -> Result<f64> {
     number(text)
         .filter(|&value| value > 0.0)
         .ok_or_else(|| Error::usage(format!("'{text}': expected a number above 0")))
+}
+
+/// `--tick`: seconds, or `records`.
+pub fn ticks(text: &str) -> Result<Ticks> {
+    match text.trim() {
+        "records" => Ok(Ticks::Records),
+        other => positive(other).map(Ticks::Every).map_err(|_| {
+            Error::usage(format!("'{other}': expected seconds above 0, such as 0.006, or records"))
+        }),
+    }
 }
 
 /// Numbers above 0, by commas.

@@ -23,12 +23,21 @@ const BIN_SIZE: f64 = 2.0;
 /// Data, files or flags that do not fit.
 pub fn model(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
     let Some(path) = &options.encoding_model else { return fit(options, session, level) };
-    let model = model_file::read(path)?;
+    let model = stored(options, path)?;
     let place = path.display().to_string();
-    given(options)?.check(&model, &place)?;
     check_trains(&model, session, &place)?;
     // Where the animal is matters late, for local states and the picture: say early what cannot fit.
     model.linearise(&[], session.positions.axes).map_err(Error::within(&session.place))?;
+    Ok(model)
+}
+
+/// The model in the file `path`, which the rest of `options` must not contradict.
+///
+/// # Errors
+/// The file cannot be read, is no model, or is another one than `options` say.
+pub fn stored(options: &Options, path: &Path) -> Result<EncodingModel> {
+    let model = model_file::read(path)?;
+    given(options)?.check(&model, &path.display().to_string())?;
     Ok(model)
 }
 
@@ -45,7 +54,7 @@ fn given(options: &Options) -> Result<Given> {
     })
 }
 
-fn track(path: &Path) -> Result<TrackGraph> {
+pub(super) fn track(path: &Path) -> Result<TrackGraph> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
     TrackGraph::from_json(&text, &path.display().to_string())
 }

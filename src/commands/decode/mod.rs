@@ -38,6 +38,7 @@ pub mod sorted;
 pub mod states;
 mod store;
 pub mod stream;
+
 pub mod track;
 mod tree;
 mod walks;
