@@ -55,7 +55,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // They give kernels the machine's instruction set.
     (
-        "commands/decode/{encode,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
+        "commands/decode/{encode,mark_models,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
         &["commands", "kernels", "backend", "error"],
     ),
     // All else in a command's folder is pure.

@@ -4,7 +4,9 @@
 use super::*;
 use crate::commands::Context;
 use crate::commands::decode::options::Model;
-use crate::commands::decode::passes_likelihood::{Adds, LikelihoodPass, LikelihoodRows, TablesInTurns, Train};
+use crate::commands::decode::passes_likelihood::{
+    Adds, LikelihoodPass, LikelihoodRows, TablesInTurns, Train,
+};
 use crate::commands::decode::passes_local::no_spike;
 use crate::commands::decode::prepare::{Decoding, Prepared, plan};
 use crate::commands::decode::{passes_likelihood, selection};
