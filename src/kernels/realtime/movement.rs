@@ -159,8 +159,8 @@ fn walk(track: &Track, scale: WalkScale) -> Vec<f64> {
     let mut places: Vec<Option<(usize, f64)>> = vec![None; bins];
     for (arm, &[first, last]) in track.arms().iter().enumerate() {
         let offset = if arm == 0 { 0 } else { stem_end + 1 };
-        for bin in first..=last {
-            places[bin] = Some((arm, (bin - first + offset) as f64 * scale.per_bin));
+        for (i, place) in places[first..=last].iter_mut().enumerate() {
+            *place = Some((arm, (i + offset) as f64 * scale.per_bin));
         }
     }
     let mut rows = vec![0.0; bins * bins];

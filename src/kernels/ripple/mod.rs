@@ -122,8 +122,7 @@ impl Detector {
                 return Err(Error::usage(format!("ripple {name} {found} s: expected at least 0")));
             }
         }
-        // Negated, so that what is no number is refused too.
-        if !(settings.release <= settings.threshold) {
+        if settings.release.is_nan() || settings.release > settings.threshold {
             let (release, threshold) = (settings.release, settings.threshold);
             let message = format!("ripple release {release}: expected at most the threshold, {threshold}");
             return Err(Error::usage(message));
