@@ -7,8 +7,11 @@ fn event(kind: Kind, at: i64, values: &[f32]) -> Event<'_> {
     Event { kind, channel: 7, at, values }
 }
 
+/// Kind, channel, time, bits of the values.
+type Read = (Kind, u16, i64, Vec<u32>);
+
 /// All events of `bytes`, handed over in pieces that end at `cuts`.
-fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<(Kind, u16, i64, Vec<u32>)>, Malformed) {
+fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<Read>, Malformed) {
     let mut reader = EventReader::default();
     let mut found = Vec::new();
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
