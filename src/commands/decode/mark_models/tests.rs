@@ -69,7 +69,8 @@ fn neither_turns_nor_parts_of_electrodes_show() {
             let electrodes = Electrodes { model: &model, floors: &floors };
             let whole = MarkModels::new(&options, electrodes, machine(1 << 30));
             assert!(whole.held.is_some() && whole.units.len() == model.trains.len());
-            let at_once = [0..whole.units.len()];
+            let at_once = whole.turns(whole.bytes());
+            assert_eq!(at_once.len(), 1);
             let expected = rows(electrodes, &whole, &at_once);
             let mut narrow = MarkModels::new(&options, electrodes, machine(1 << 16));
             assert!(narrow.held.is_none() && narrow.choices == whole.choices);

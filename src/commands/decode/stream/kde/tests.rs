@@ -54,7 +54,7 @@ fn offline<T: Value>(prepared: &Prepared, decoding: &Decoding) -> Vec<Vec<f64>> 
         tables: TablesInTurns {
             marks: &prepared.marks,
             from: prepared.electrodes(),
-            turns: &[0..prepared.marks.units.len()],
+            turns: &prepared.marks.turns(u64::MAX),
         },
         ground: &ground,
         missing: &[],
