@@ -111,10 +111,49 @@ impl Beside {
             if !waiting.contains(&self.temporary) {
                 return Err(Error::Interrupted);
             }
+            let old = Replaced::hold(&self.target);
             std::fs::rename(&self.temporary, &self.target).map_err(Error::io(&self.target, "rename to"))?;
             waiting.remove(&self.temporary);
+            old.let_go();
         }
         sync_folder(&self.target)
+    }
+}
+
+/// Replaced files of fewer bytes are given back at once.
+#[cfg(target_os = "linux")]
+const LARGE: u64 = 16 << 20;
+
+/// A large file that is about to be replaced. The disk takes its time to take the blocks back (30
+/// ms for 140 MB where it is told of free blocks); nobody need wait for that but the end of the
+/// process.
+struct Replaced {
+    #[cfg(target_os = "linux")]
+    held: Option<rustix::fd::OwnedFd>,
+}
+
+impl Replaced {
+    /// Takes hold of what stands at `target`, if it is large; reads nothing of it.
+    #[cfg(target_os = "linux")]
+    fn hold(target: &Path) -> Self {
+        use rustix::fs::{Mode, OFlags};
+        let large = std::fs::metadata(target).is_ok_and(|found| found.is_file() && found.len() >= LARGE);
+        let open = || rustix::fs::open(target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok();
+        Replaced { held: if large { open() } else { None } }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn hold(_target: &Path) -> Self {
+        Replaced {}
+    }
+
+    /// Gives its blocks back, beside whatever follows.
+    fn let_go(self) {
+        #[cfg(target_os = "linux")]
+        if let Some(held) = self.held {
+            // Where no thread is to be had it is given back here.
+            let _ = std::thread::Builder::new().name("nissl-replaced".into()).spawn(move || drop(held));
+        }
     }
 }
 
