@@ -17,7 +17,7 @@ use super::{reject_log, state};
 use crate::error::Result;
 use crate::report::Work;
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Writes all files of one input; returns their paths and counts for the report.
 ///
@@ -33,7 +33,7 @@ pub fn deliver(
     let recorder = work.context.recorder;
     let kept = decision.kept();
     let mut outputs = vec![folder.join(cleaned_name(&work.plan.path))];
-    let (cleaned, log) = (outputs[0].clone(), folder.join("reject_log.npz"));
+    let cleaned = outputs[0].clone();
     let write = || {
         recorder.time("write", || {
             let repairs = |epoch: usize| {
@@ -49,27 +49,39 @@ pub fn deliver(
     let optima: Vec<Vec<f64>> =
         decision.fits.iter().map(|fit| fit.found.iter().map(|f| f.optimum_threshold).collect()).collect();
     let pictures = FitPictures { log: Some(&decision.log), state: decision.state.as_ref(), optima: &optima };
-    // Pictures keep one worker busy while the others write.
-    let draw = || recorder.time("plot", || write_pictures(folder, &pictures));
-    let (written, drawn) = rayon::join(write, draw);
+    // What is small keeps one worker busy while the others write.
+    let beside = || {
+        let small = write_small(decision, folder);
+        small.and_then(|small| {
+            let drawn = recorder.time("plot", || write_pictures(folder, &pictures))?;
+            Ok([small, drawn].concat())
+        })
+    };
+    let (written, beside) = rayon::join(write, beside);
     for warning in written? {
         recorder.warn(warning);
     }
     recorder.advance((decision.log.bad_epochs.len() - kept.len()) as u64);
     let bytes_written = std::fs::metadata(&cleaned).map_or(0, |found| found.len());
     recorder.count("write", Work { items: kept.len() as u64, bytes_written, ..Work::default() });
-    reject_log::write(&decision.log, &log)?;
-    outputs.push(log);
-    if let Some(state) = &decision.state {
-        outputs.push(folder.join("autoreject.h5"));
-        state::write(state, &folder.join("autoreject.h5"))?;
-    }
-    outputs.extend(drawn?);
+    outputs.extend(beside?);
     // Last of all: it tells that everything else is there.
     outputs.push(folder.join("summary.json"));
     summary.write(&folder.join("summary.json"))?;
     advise(work, &kept, &summary);
     Ok((outputs, counts(&summary)))
+}
+
+/// Writes the reject log, and the state of a fit; returns their paths.
+fn write_small(decision: &Decision, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = vec![folder.join("reject_log.npz")];
+    reject_log::write(&decision.log, &written[0])?;
+    if let Some(state) = &decision.state {
+        let path = folder.join("autoreject.h5");
+        state::write(state, &path)?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// Repaired channels of one epoch with their samples, SI units.
@@ -84,9 +96,15 @@ fn repaired(
     for ((group, repairs), epochs) in work.subject.groups.iter().zip(&decision.repairs).zip(epochs) {
         let Some(repair) = repairs.of(epoch) else { continue };
         let [_, channels, samples] = epochs.shape();
-        values.resize(channels * samples, 0.0);
-        epochs.epoch(epoch, &mut values)?;
-        let predicted = repair.predict(work.context.level, (&values, samples), 0..samples, &mut scratch);
+        let measured = match epochs.held() {
+            Some(all) => &all[epoch * channels * samples..][..channels * samples],
+            None => {
+                values.resize(channels * samples, 0.0);
+                epochs.epoch(epoch, &mut values)?;
+                &values[..]
+            }
+        };
+        let predicted = repair.predict(work.context.level, (measured, samples), 0..samples, &mut scratch);
         for (&bad, row) in repair.bad.iter().zip(predicted.chunks_exact(samples)) {
             rows.push((group.picks[bad], row.to_vec()));
         }
