@@ -10,7 +10,7 @@ use common::Array;
 use nissl::backend::CpuLevel;
 use nissl::commands::autoreject::epochs::Epochs;
 use nissl::commands::autoreject::passes_grid::Grid;
-use nissl::commands::autoreject::passes_measure::{measured, predicted};
+use nissl::commands::autoreject::passes_measure::measured_and_predicted;
 use nissl::commands::autoreject::passes_ransac::{Subset, correlations};
 use nissl::commands::autoreject::passes_sweep::{FoldRows, Sweep};
 use nissl::commands::autoreject::repairs::{Means, Repairs, Scratch};
@@ -39,8 +39,8 @@ fn amplitudes(set: &Set, level: CpuLevel, room: usize) -> (Predictor, Vec<f64>) 
     epochs
         .by_epochs(|slab| {
             let range = slab.first_epoch * c..(slab.first_epoch + slab.epochs) * c;
-            measured(level, slab, &recorder, &mut own[range.clone()]);
-            predicted(level, &predictor, slab, &recorder, &mut others[range]);
+            let out = (&mut own[range.clone()], &mut others[range]);
+            measured_and_predicted(level, &predictor, slab, &recorder, out);
             Ok(())
         })
         .unwrap();

@@ -5,7 +5,7 @@ use super::epochs::Epochs;
 use super::fitted::Fitted;
 use super::options::ThresholdSearch;
 use super::passes_grid::Grid;
-use super::passes_measure::{measured, predicted, stop_if_asked};
+use super::passes_measure::{measured, measured_and_predicted, stop_if_asked};
 use super::passes_sweep::{FoldRows, Sweep};
 use super::repairs::{Means, Repairs};
 use super::search::{self, Found, LossTable};
@@ -92,9 +92,12 @@ pub fn amplitudes(
     recorder.time("measure", || {
         epochs.by_epochs(|slab| {
             let range = slab.first_epoch * channels..(slab.first_epoch + slab.epochs) * channels;
-            measured(level, slab, recorder, &mut own[range.clone()]);
-            if let Some(predictor) = predictor {
-                predicted(level, predictor, slab, recorder, &mut others[range]);
+            match predictor {
+                None => measured(level, slab, recorder, &mut own[range]),
+                Some(predictor) => {
+                    let out = (&mut own[range.clone()], &mut others[range]);
+                    measured_and_predicted(level, predictor, slab, recorder, out);
+                }
             }
             recorder.advance(slab.epochs as u64);
             stop_if_asked(recorder)
