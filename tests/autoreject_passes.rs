@@ -14,6 +14,7 @@ use nissl::commands::autoreject::passes_measure::measured_and_predicted;
 use nissl::commands::autoreject::passes_ransac::{Subset, correlations};
 use nissl::commands::autoreject::passes_sweep::{FoldRows, Sweep};
 use nissl::commands::autoreject::repairs::{Means, Repairs, Scratch};
+use nissl::commands::autoreject::test_medians::TestMedians;
 use nissl::kernels::epochs::Predictor;
 use nissl::kernels::spline::Spline;
 use nissl::kernels::splits;
@@ -116,8 +117,25 @@ fn labels(array: &Array) -> Vec<u8> {
     array.values.iter().map(|&label| label as u8).collect()
 }
 
+/// Medians of the test epochs of `cv` folds, as the search of thresholds takes them by the way.
+fn tests_by_the_way(set: &Set, cv: usize, level: CpuLevel, room: usize) -> TestMedians {
+    let n = set.epochs.shape[0];
+    let (predictor, ptp) = amplitudes(set, level, room);
+    let (recorder, folds) = (Recorder::new(), folds_of(set, 42, true));
+    let sweep = Sweep::new((level, &recorder), Some(&predictor), set.epochs.shape, &ptp, &folds).unwrap();
+    let mut sweep = sweep.with_tests(&splits::folds(n, cv).unwrap());
+    Epochs::new(&set.epochs, room).unwrap().by_times(|slab| sweep.add(slab)).unwrap();
+    sweep.take_tests().unwrap()
+}
+
 /// The loss grid from stored votes and labels.
-fn grid(set: &Set, archive: &str, cv: usize, level: CpuLevel, room: usize) -> Vec<f64> {
+fn grid(
+    set: &Set,
+    (archive, cv): (&str, usize),
+    level: CpuLevel,
+    room: usize,
+    tests: Option<&TestMedians>,
+) -> Vec<f64> {
     let [n, c, samples] = set.epochs.shape;
     let consensus = set.array(archive, "consensus_grid").values;
     let n_interpolate: Vec<i64> =
@@ -140,6 +158,7 @@ fn grid(set: &Set, archive: &str, cv: usize, level: CpuLevel, room: usize) -> Ve
         repairs: &repairs,
         channels: c,
         samples,
+        tests,
     };
     let mut squares = vec![0.0; grid.entries()];
     let epochs = Epochs::new(&set.epochs, room).unwrap();
@@ -162,12 +181,15 @@ fn rung_7_the_loss_grid_given_the_labels() {
             let mut bits = None;
             for level in CpuLevel::available() {
                 for room in [usize::MAX, 1] {
-                    let got = grid(&set, archive, cv, level, room);
+                    let got = grid(&set, (archive, cv), level, room, None);
                     for (g, w) in got.iter().zip(&want) {
                         assert!(g == w || (g - w).abs() <= 1e-9 * w, "{name} {level:?}: {g} instead of {w}");
                     }
                     if level == CpuLevel::detect() {
                         assert!(*bits.get_or_insert(got.clone()) == got, "{name}: memory shows in the bits");
+                        let tests = tests_by_the_way(&set, cv, level, room);
+                        let by_the_way = grid(&set, (archive, cv), level, room, Some(&tests));
+                        assert!(by_the_way == got, "{name}: medians of the sweep are those of the grid");
                     }
                 }
             }

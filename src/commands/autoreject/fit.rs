@@ -9,6 +9,7 @@ use super::passes_measure::{measured, measured_and_predicted, stop_if_asked};
 use super::passes_sweep::{FoldRows, Sweep};
 use super::repairs::{Means, Repairs};
 use super::search::{self, Found, LossTable};
+use super::test_medians::TestMedians;
 use super::votes;
 use crate::backend::CpuLevel;
 use crate::error::Result;
@@ -134,6 +135,7 @@ pub fn fit(
 ) -> Result<Fit> {
     let [_, channels, _] = epochs.shape();
     let known = group.known.as_ref().filter(|known| known.found.len() == channels);
+    let mut tests = None;
     let (thresholds, ptp, found) = match (group.thresholds, known) {
         (Some(given), _) => (given.to_vec(), amplitudes(tools, epochs, None)?, Vec::new()),
         (None, Some(known)) => {
@@ -141,8 +143,9 @@ pub fn fit(
             (thresholds, amplitudes(tools, epochs, None)?, known.found.clone())
         }
         (None, None) => {
-            let searched = searched(tools, epochs, group, wishes)?;
+            let (searched, by_the_way) = searched(tools, epochs, group, wishes)?;
             keep(&searched.2, None)?;
+            tests = by_the_way;
             searched
         }
     };
@@ -150,7 +153,7 @@ pub fn fit(
     let loss = match known.and_then(|known| known.loss.clone()) {
         Some(loss) if group.thresholds.is_none() && loss.len() == shape.0 * shape.1 * shape.2 => loss,
         _ => {
-            let loss = loss_grid(tools, epochs, group, wishes, (&ptp, &thresholds))?;
+            let loss = loss_grid(tools, epochs, (group, tests.as_ref()), wishes, (&ptp, &thresholds))?;
             keep(&found, Some(&loss))?;
             loss
         }
@@ -172,7 +175,7 @@ pub fn fit(
 fn loss_grid(
     (level, recorder): (CpuLevel, &Recorder),
     epochs: &Epochs,
-    group: &Group,
+    (group, tests): (&Group, Option<&TestMedians>),
     wishes: &Wishes,
     (ptp, thresholds): (&[f64], &[f64]),
 ) -> Result<Vec<f64>> {
@@ -193,6 +196,7 @@ fn loss_grid(
             repairs: &repairs,
             channels,
             samples,
+            tests,
         };
         let mut squares = vec![0.0; grid.entries()];
         epochs.by_times(|slab| {
@@ -219,12 +223,13 @@ fn labels(fresh: &[u8], ptp: &[f64], channels: usize, wishes: &Wishes) -> Vec<Ve
 /// Thresholds by search; peak-to-peak of the measured epochs; how each was found.
 type Searched = (Vec<f64>, Vec<f64>, Vec<Found>);
 
+/// Searches all thresholds; takes the medians of the grid search's test epochs by the way.
 fn searched(
     tools: (CpuLevel, &Recorder),
     epochs: &Epochs,
     group: &Group,
     wishes: &Wishes,
-) -> Result<Searched> {
+) -> Result<(Searched, Option<TestMedians>)> {
     let recorder = tools.1;
     let [n, channels, samples] = epochs.shape();
     let folds = split_rows(n, wishes.augment, wishes.seed)?;
@@ -235,10 +240,13 @@ fn searched(
     };
     let predictor = weights.map(|w| Predictor::new(&w, channels, channels));
     let mut ptp = amplitudes(tools, epochs, predictor.as_ref())?;
-    let found = recorder.time("thresholds", || -> Result<Vec<Found>> {
+    let (found, tests) = recorder.time("thresholds", || -> Result<_> {
         let mut sweep = Sweep::new(tools, predictor.as_ref(), [n, channels, samples], &ptp, &folds)?;
+        if TestMedians::are_few(n, wishes.cv) {
+            sweep = sweep.with_tests(&splits::folds(n, wishes.cv)?);
+        }
         epochs.by_times(|slab| sweep.add(slab))?;
-        search_all(&sweep, &ptp, wishes, recorder)
+        Ok((search_all(&sweep, &ptp, wishes, recorder)?, sweep.take_tests()))
     })?;
     ptp.truncate(n * channels);
     let values = (n * channels * samples) as u64;
@@ -247,7 +255,7 @@ fn searched(
     let product = if wishes.augment { 2 * values * channels as u64 } else { 0 };
     let flop = product + rows * values * 3 * SPLITS as u64 * 8 / 10;
     recorder.count("thresholds", Work { items: n as u64, bytes_read: 8 * values, flop, ..Work::default() });
-    Ok((found.iter().map(|f| f.threshold).collect(), ptp, found))
+    Ok(((found.iter().map(|f| f.threshold).collect(), ptp, found), tests))
 }
 
 /// Weights that leave every channel as it is.

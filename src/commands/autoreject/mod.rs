@@ -40,6 +40,7 @@ pub mod search;
 mod sources;
 pub mod state;
 pub mod summary;
+pub mod test_medians;
 pub mod tsv;
 pub mod votes;
 mod work;

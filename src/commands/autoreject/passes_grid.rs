@@ -8,12 +8,14 @@
 
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
+use super::test_medians::TestMedians;
 use crate::backend::CpuLevel;
 use crate::kernels::epochs::{Keys, Tile, add, add_difference, copy_rows, set_sum, squared_distance};
 use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// What the grid search is over.
 pub struct Grid<'a> {
@@ -35,6 +37,8 @@ pub struct Grid<'a> {
     pub channels: usize,
     /// Samples of an epoch.
     pub samples: usize,
+    /// Medians of the test epochs, where they are known already.
+    pub tests: Option<&'a TestMedians>,
 }
 
 /// Samples of a range for epochs of `samples` samples.
@@ -50,17 +54,43 @@ fn range_width(samples: usize) -> usize {
 /// falls.
 type Sums = Vec<Vec<Option<Vec<f64>>>>;
 
+/// Buffers that one range after the other uses: fresh ones from the system would be faulted in page
+/// by page each time.
+#[derive(Default)]
+struct Room {
+    free: Vec<Vec<f64>>,
+}
+
+impl Room {
+    fn zeros(&mut self, length: usize) -> Vec<f64> {
+        let mut buffer = self.free.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(length, 0.0);
+        buffer
+    }
+
+    fn take_back(&mut self, buffers: impl IntoIterator<Item = Vec<f64>>) {
+        self.free.extend(buffers);
+    }
+}
+
 impl Grid<'_> {
     /// Adds the sums of squares of all ranges of `slab`, which holds all epochs, to `squares`
     /// `[consensus][n_interpolate][fold]`.
     pub fn add(&self, slab: Slab, squares: &mut [f64]) {
         let width = range_width(self.samples);
         let starts: Vec<usize> = (0..slab.samples).step_by(width).collect();
+        let rooms: Mutex<Vec<Room>> = Mutex::default();
+        let rooms = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let partial: Vec<Vec<f64>> = starts
             .into_par_iter()
             .map(|first| {
-                self.recorder
-                    .share("grid", || self.range(slab, first..slab.samples.min(first + width), squares.len()))
+                let mut room = rooms().pop().unwrap_or_default();
+                let samples = first..slab.samples.min(first + width);
+                let partial =
+                    self.recorder.share("grid", || self.range(slab, samples, squares.len(), &mut room));
+                rooms().push(room);
+                partial
             })
             .collect();
         for partial in partial {
@@ -106,16 +136,33 @@ impl Grid<'_> {
         order
     }
 
-    fn range(&self, slab: Slab, samples: Range<usize>, entries: usize) -> Vec<f64> {
+    fn range(&self, slab: Slab, samples: Range<usize>, entries: usize, room: &mut Room) -> Vec<f64> {
         let order = self.ascending();
         let limits: Vec<f64> = order.iter().map(|&k| self.consensus[k] * self.channels as f64).collect();
-        let tests = self.test_medians(slab, &samples);
-        let (raw, patches) = self.sums(slab, &samples, &limits);
+        let tests = match self.tests {
+            Some(known) => self.known_medians(known, slab, &samples),
+            None => self.test_medians(slab, &samples),
+        };
+        let (raw, patches) = self.sums(slab, &samples, &limits, room);
         let mut squares = vec![0.0; entries];
-        for (rho, patches) in patches.iter().enumerate() {
-            self.compare((&raw, patches), &tests, (rho, &order), &mut squares);
+        for (rho, patches) in patches.into_iter().enumerate() {
+            self.compare((&raw, &patches), &tests, (rho, &order), (&mut squares, room));
+            room.take_back(patches.into_iter().flatten().flatten());
         }
+        room.take_back(raw.into_iter().flatten().flatten());
         squares
+    }
+
+    /// The part of `known` that belongs to some samples of `slab`, `[fold][channel][sample]`.
+    fn known_medians(&self, known: &TestMedians, slab: Slab, samples: &Range<usize>) -> Vec<Vec<f64>> {
+        let samples = slab.first_sample + samples.start..slab.first_sample + samples.end;
+        let of_fold = |fold| {
+            (0..self.channels)
+                .flat_map(|channel| known.row(channel, fold, samples.clone()))
+                .copied()
+                .collect()
+        };
+        (0..self.folds.len()).map(of_fold).collect()
     }
 
     /// Medians of the test epochs as measured, `[fold][channel][sample]`.
@@ -141,12 +188,12 @@ impl Grid<'_> {
     }
 
     /// Sums of measured epochs, and for each entry of `n_interpolate` what repairs add to them.
-    fn sums(&self, slab: Slab, samples: &Range<usize>, limits: &[f64]) -> (Sums, Vec<Sums>) {
+    fn sums(&self, slab: Slab, samples: &Range<usize>, limits: &[f64], room: &mut Room) -> (Sums, Vec<Sums>) {
         let (count, bins) = (samples.len(), limits.len());
         let empty = || vec![vec![None; bins]; self.folds.len()];
         let (mut raw, mut patches): (Sums, Vec<Sums>) =
             (empty(), self.repairs.iter().map(|_| empty()).collect());
-        let zeros = || vec![0.0; self.channels * count];
+        let mut zeros = || room.zeros(self.channels * count);
         let mut scratch = Scratch::default();
         for (fold, epochs) in self.folds.iter().enumerate() {
             for epoch in epochs.clone() {
@@ -154,7 +201,7 @@ impl Grid<'_> {
                 let bad = self.bad_counts[epoch] as f64;
                 let Some(bin) = limits.iter().position(|&limit| bad < limit) else { continue };
                 let row = |channel: usize| &slab.row(epoch, channel)[samples.clone()];
-                let sum = raw[fold][bin].get_or_insert_with(zeros);
+                let sum = raw[fold][bin].get_or_insert_with(&mut zeros);
                 for (channel, sum) in sum.chunks_exact_mut(count).enumerate() {
                     add(self.level, sum, row(channel));
                 }
@@ -169,7 +216,7 @@ impl Grid<'_> {
                             repair.predict(self.level, values, samples.clone(), &mut scratch)
                         }
                     };
-                    let patch = patches[fold][bin].get_or_insert_with(zeros);
+                    let patch = patches[fold][bin].get_or_insert_with(&mut zeros);
                     for (&channel, predicted) in repair.bad.iter().zip(predicted.chunks_exact(count)) {
                         let patch = &mut patch[channel * count..][..count];
                         add_difference(self.level, patch, predicted, row(channel));
@@ -187,15 +234,15 @@ impl Grid<'_> {
         (raw, patches): (&Sums, &Sums),
         tests: &[Vec<f64>],
         (rho, order): (usize, &[usize]),
-        squares: &mut [f64],
+        (squares, room): (&mut [f64], &mut Room),
     ) {
         let (folds, size) = (self.folds.len(), tests.first().map_or(0, Vec::len));
         // Sums of each fold's good epochs, growing with the consensus.
-        let mut good = vec![vec![0.0; size]; folds];
+        let mut good: Vec<Vec<f64>> = (0..folds).map(|_| room.zeros(size)).collect();
         // Sums of the folds behind each one: with those before it, all others, without taking
         // its own off again.
-        let mut behind = vec![vec![0.0; size]; folds + 1];
-        let mut before = vec![0.0; size];
+        let mut behind: Vec<Vec<f64>> = (0..folds + 1).map(|_| room.zeros(size)).collect();
+        let mut before = room.zeros(size);
         for (bin, &kappa) in order.iter().enumerate() {
             for (fold, good) in good.iter_mut().enumerate() {
                 for sums in [&raw[fold][bin], &patches[fold][bin]].into_iter().flatten() {
@@ -217,6 +264,7 @@ impl Grid<'_> {
                 add(self.level, &mut before, &good[fold]);
             }
         }
+        room.take_back(good.into_iter().chain(behind).chain([before]));
     }
 }
 

@@ -7,60 +7,27 @@
 //! rows lie in cache. Tile bounds follow from the shape alone, and each channel adds its tiles in
 //! order of time, so results do not depend on threads or memory.
 
+mod order;
+
 use super::epochs::Slab;
 use super::passes_measure::stop_if_asked;
+use super::test_medians::TestMedians;
 use crate::array::pages::Pages;
 use crate::backend::CpuLevel;
 use crate::error::Result;
 use crate::kernels::epochs::{COLUMNS, Keys, Predictor, Tile, copy_rows, gather, padded, reciprocals, sweep};
 use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
+pub use order::FoldRows;
+use order::Order;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Epochs whose rows of a tile lie together.
 const BLOCK: usize = 32;
 
 /// Bytes of one channel's tile that should stay in the second-level cache.
 const CACHED: usize = 1 << 20;
-
-/// Train and test rows of one fold; rows at and beyond the number of epochs are predicted ones.
-#[derive(Debug, Clone)]
-pub struct FoldRows {
-    /// Rows that are averaged.
-    pub train: Vec<u32>,
-    /// Rows whose median is compared with.
-    pub test: Vec<u32>,
-}
-
-/// Rows of one channel by ascending peak-to-peak, and where each fold finds its own.
-#[derive(Debug)]
-struct Order {
-    /// Rows, ascending.
-    rows: Vec<u32>,
-    /// Where each of them begins in a tile, channel 0.
-    starts: Vec<usize>,
-    /// Per fold: positions among `rows` of train rows (ascending) and of test rows.
-    folds: Vec<FoldRows>,
-}
-
-impl Order {
-    fn new(ptp: &[f64], folds: &[FoldRows], starts: &[usize]) -> Self {
-        let mut rows: Vec<u32> = (0..ptp.len() as u32).collect();
-        rows.sort_by(|&a, &b| ptp[a as usize].total_cmp(&ptp[b as usize]));
-        let mut position = vec![0; rows.len()];
-        for (at, &row) in rows.iter().enumerate() {
-            position[row as usize] = at as u32;
-        }
-        let found = |rows: &[u32]| {
-            let mut at: Vec<u32> = rows.iter().map(|&row| position[row as usize]).collect();
-            at.sort_unstable();
-            at
-        };
-        let folds = folds.iter().map(|f| FoldRows { train: found(&f.train), test: found(&f.test) }).collect();
-        let starts = rows.iter().map(|&row| starts[row as usize]).collect();
-        Order { rows, starts, folds }
-    }
-}
 
 /// The sweep over one group of channels.
 pub struct Sweep<'a> {
@@ -80,6 +47,8 @@ pub struct Sweep<'a> {
     folds: usize,
     /// `[channel][fold][prefix]`.
     losses: Vec<f64>,
+    /// Taken by the way for the grid search, whose rows these are, too.
+    tests: Option<TestMedians>,
     /// One tile: measured epochs, then predicted ones if there is a predictor, each
     /// `[block][channel][epoch in block][sample]` with channels [`apart`] values apart.
     tile: Pages,
@@ -128,8 +97,21 @@ impl<'a> Sweep<'a> {
             room,
             folds: folds.len(),
             losses: vec![0.0; channels * folds.len() * room],
+            tests: None,
             tile: Pages::of_values(tile_values(epochs, channels, width) * kinds)?,
         })
+    }
+
+    /// Takes the medians of the epochs of each of `folds` by the way, too.
+    pub fn with_tests(mut self, folds: &[Range<usize>]) -> Self {
+        self.orders.par_iter_mut().for_each(|order| order.find_tests(folds));
+        self.tests = Some(TestMedians::zeros(self.channels, folds.len(), self.samples));
+        self
+    }
+
+    /// The medians of [`Sweep::with_tests`], once all tiles are added.
+    pub fn take_tests(&mut self) -> Option<TestMedians> {
+        self.tests.take()
     }
 
     /// Rows of one channel.
@@ -150,7 +132,7 @@ impl<'a> Sweep<'a> {
         for first in (0..slab.samples).step_by(self.width) {
             let count = self.width.min(slab.samples - first);
             self.fill(slab, first, count);
-            self.sweep_channels(count);
+            self.sweep_channels(slab.first_sample + first, count);
             stop_if_asked(self.recorder)?;
             // Epochs' worth of samples, so that all tiles together count every epoch once.
             let before = (slab.first_sample + first) * self.epochs / self.samples;
@@ -196,20 +178,28 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn sweep_channels(&mut self, count: usize) {
-        let (width, rows, room, folds) = (self.width, self.rows(), self.room, self.folds);
+    fn sweep_channels(&mut self, first: usize, count: usize) {
+        let (width, rows, room, samples) = (self.width, self.rows(), self.room, self.samples);
         let scratch = || (AlignedF64::zeros(rows * width), Keys::default(), AlignedF64::zeros(width));
         let tile = self.tile.values();
         let (level, orders, reciprocals, recorder) =
             (self.level, &self.orders, &self.reciprocals, self.recorder);
-        self.losses.par_chunks_mut((folds * room).max(1)).enumerate().for_each_init(
+        let tests = self.tests.iter_mut().flat_map(TestMedians::by_channel);
+        let tests = tests.chain(std::iter::repeat_with(Default::default));
+        let channels: Vec<(&mut [f64], &mut [f64])> =
+            self.losses.chunks_mut((self.folds * room).max(1)).zip(tests).collect();
+        channels.into_par_iter().enumerate().for_each_init(
             scratch,
-            |(sorted, keys, target), (channel, losses)| {
+            |(sorted, keys, target), (channel, (losses, tests))| {
                 recorder.share("thresholds", || {
                     let order = &orders[channel % orders.len()];
                     gather(level, &tile[channel * apart(width)..], &order.starts, width, sorted);
                     let all = Tile { values: sorted, stride: width, rows, samples: count };
                     keys.read(level, all);
+                    for (fold, medians) in order.tests.iter().zip(tests.chunks_exact_mut(samples)) {
+                        keys.medians(level, all, fold, target);
+                        medians[first..first + count].copy_from_slice(&target[..count]);
+                    }
                     for (fold, losses) in order.folds.iter().zip(losses.chunks_exact_mut(room)) {
                         target.fill(0.0);
                         keys.medians(level, all, &fold.test, target);
@@ -282,7 +272,7 @@ pub fn sweep_bytes([epochs, channels, _]: [usize; 3], augment: bool, folds: usiz
     let rows = epochs * if augment { 2 } else { 1 };
     let tile = tile_values(epochs, channels, tile_width(rows)) * (rows / epochs.max(1)) * 8;
     let losses = channels * folds * padded(rows) * 8;
-    let orders = channels * (folds + 4) * rows * 4;
+    let orders = channels * (folds + 5) * rows * 4;
     let scratch = threads * rows * 2 * tile_width(rows) * 8;
     (tile + losses + orders + scratch) as u64
 }

@@ -11,6 +11,7 @@ use super::passes_sweep::{sweep_bytes, tile_width};
 use super::plan::{GroupPlan, Plan, Refusal, SubjectPlan};
 use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
+use super::test_medians::TestMedians;
 use super::votes;
 use crate::commands::Context;
 use crate::error::{Error, Result};
@@ -272,7 +273,10 @@ fn scratch(options: &Options, [n, _, t]: [usize; 3], group: &Group, grids: &Grid
             let sweep = sweep_bytes(shape, options.augment, 10, context.threads);
             let bins = (grids.consensus.len(), grids.n_interpolate.len());
             let grid = context.threads as u64 * grid_bytes(shape, grids.cv, bins.0, bins.1);
-            ptp + sweep.max(grid)
+            // Lent by the sweep to the grid search.
+            let few = TestMedians::are_few(n, grids.cv);
+            let tests = if few { TestMedians::bytes(c, grids.cv, t) } else { 0 };
+            ptp + tests + sweep.max(grid)
         }
         Method::Global => ptp + 2 * sweep_bytes(shape, false, grids.cv, context.threads),
         Method::Ransac => ptp + (context.threads * 50 * c * 32 * 8) as u64,
