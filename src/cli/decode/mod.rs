@@ -57,7 +57,7 @@ Examples:
 /// one value); examples/write_events.py writes them. SIGINT or SIGTERM ends a stream: what was
 /// decoded is written whole, and the exit code is 0. Output by name: .nc for xarray, .npy an array of
 /// structured records, else the packed records alone (i4 rank, i8 tick, lower, upper, f8 posterior
-/// [state][bin], f8 likelihood [bin], f8 speed, i4 credible bins of both, i4 x 10 sharp electrodes,
+/// (state, bin), f8 likelihood (bin), f8 speed, i4 credible bins of both, i4 x 10 sharp electrodes,
 /// i4 x 10 their bins, i4 spikes; with --lfp u1 ripple), which may go into a FIFO.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
