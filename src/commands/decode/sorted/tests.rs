@@ -2,7 +2,6 @@ use super::*;
 use crate::commands::decode::encoding::{EncodingData, EncodingTrain, Likelihood, RateUnits, Settings};
 #[cfg(feature = "hdf5")]
 use crate::commands::decode::fixture;
-#[cfg(feature = "hdf5")]
 use crate::commands::decode::grid::PlaceGrid;
 
 #[cfg(feature = "hdf5")]
