@@ -293,7 +293,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__decode)
-            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --backend --threads --memory --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --warm-up --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --backend --threads --memory --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,6 +424,10 @@ _nissl() {
                     return 0
                     ;;
                 --tick)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -161,6 +161,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-config -d 'Set-up of the realtime likelihood: JSON with the keys of realtime_decoder [default: one state, 41 bins, marks of 4 channels, 50000 of each electrode]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tick -d 'Seconds of stream time from tick to tick, from the first event on; records is only where tick records say so [default: the time bin, 0.006, until the first tick record; kde: the decoding times]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l warm-up -d 'Go through the first seconds of the stream at full speed, without timing their ticks: marks are learned, records written [default: 100 ticks are not timed, --paced holds all back]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dedup -d 'Which spikes count as one: electrode is equal time and electrode (the first stays), peer is equal time (of two the first stays, of more none) [default: electrode]' -r -f -a "electrode\t''
 peer\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lfp -d 'Look for ripples in this field potential: a dataset of the recording (DATASET,CHANNEL where it has several), or a channel of the event records' -r

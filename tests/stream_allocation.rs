@@ -53,7 +53,8 @@ fn run(engine: &mut dyn Engine, source: &mut dyn Source, paced: bool, lfp: bool)
     let shape = engine.shape();
     let (producer, mut consumer) = ring(&shape);
     let mut detector = Detector::new(&Settings::default(), 1).unwrap();
-    let manner = Manner { clock: CLOCK, axes: 1, rank: 1, paced, patient: false, deadline: 6_000_000 };
+    let (warm_up, patient, deadline) = (None, false, 6_000_000);
+    let manner = Manner { clock: CLOCK, axes: 1, rank: 1, paced, warm_up, patient, deadline };
     let schedule = Schedule::new(Some(180.0), CLOCK);
     let ripples = lfp.then_some((&mut detector, 0));
     let mut ticking = Ticking::new(engine, ripples, producer, schedule, manner);

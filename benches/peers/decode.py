@@ -55,6 +55,7 @@ parser.add_argument("--rows", type=int, default=100_000, help="time bins of the 
 parser.add_argument("--hmm-bins", default="2000,50x40", help="place bins of the hmm suite, by commas")
 parser.add_argument("--peer-rows", type=int, default=2000, help="of these, what the peer does")
 parser.add_argument("--repeats", type=int, default=3, help="warm calls of the peer, and runs of nissl; medians")
+parser.add_argument("--nissl-repeats", type=int, help="runs of nissl, if not as many as --repeats")
 parser.add_argument("--threads", type=int, default=2, help="cores for both")
 parser.add_argument("--skip-peer", action="store_true", help="only nissl")
 parser.add_argument("--skip-nissl", action="store_true", help="only the peer")
@@ -241,7 +242,7 @@ def ours(session, out, parameters, cores, more=()):
                "--position-std", parameters["position_std"], "--waveform-std", parameters["waveform_std"],
                "--bin-size", parameters["bin_size"], "--threads", options.threads, "--report", report,
                *options.flags.split(), *more]
-    runs = [run(list(map(str, command)), cores) for _ in range(options.repeats)]
+    runs = [run(list(map(str, command)), cores) for _ in range(options.nissl_repeats or options.repeats)]
     return (statistics.median(s for s, _ in runs), max(m for _, m in runs), json.loads(report.read_text()))
 
 

@@ -49,6 +49,11 @@ pub struct StreamFlags {
     #[arg(long, requires = "stream")]
     paced: bool,
 
+    /// Go through the first seconds of the stream at full speed, without timing their ticks: marks are
+    /// learned, records written [default: 100 ticks are not timed, --paced holds all back]
+    #[arg(long, value_name = "SECONDS", value_parser = positive, requires = "stream")]
+    warm_up: Option<f64>,
+
     /// Which spikes count as one: electrode is equal time and electrode (the first stays), peer is
     /// equal time (of two the first stays, of more none) [default: electrode]
     #[arg(long, value_name = "RULE", value_parser = one_of(DEDUPS), requires = "stream")]
@@ -94,6 +99,7 @@ impl StreamFlags {
             config: self.realtime_config.clone(),
             ticks: self.tick.unwrap_or_default(),
             paced: self.paced,
+            warm_up: self.warm_up,
             idle: self.stream_idle,
             lfp: self.lfp.clone(),
             dedup: self.dedup.unwrap_or_default(),

@@ -300,8 +300,8 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
         // Fields need no values of their spikes.
         let marked = !all.tables.marks.is_empty();
         let count: usize = if marked { split.iter().map(|part| part.spikes.len()).sum() } else { 0 };
-        output.spikes.resize(count * bins, T::default());
-        output.values.resize(rows * columns, T::default());
+        fit(&mut output.spikes, count * bins);
+        fit(&mut output.values, rows * columns);
         output.offset.resize(rows, 0.0);
         all.intensities(&split, &mut output.spikes)?;
         let computed = Computed { spikes: &output.spikes, parts: &split };
@@ -321,6 +321,16 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
             },
         );
         Ok(())
+    }
+}
+
+/// Makes `values` so many, whatever they hold. Fresh ones come as untouched pages, which the workers
+/// touch first, each its own, instead of one thread filling all of them.
+fn fit<T: Value>(values: &mut Vec<T>, count: usize) {
+    if values.capacity() < count {
+        *values = vec![T::default(); count];
+    } else {
+        values.resize(count, T::default());
     }
 }
 

@@ -45,6 +45,8 @@ pub struct StreamOptions {
     pub ticks: Ticks,
     /// Hold events back until their time has come.
     pub paced: bool,
+    /// Seconds of the stream before anything is held back or timed.
+    pub warm_up: Option<f64>,
     /// Seconds without growth that end a file of records.
     pub idle: Option<f64>,
     /// Dataset of field potential of a recording, or channel of a stream.

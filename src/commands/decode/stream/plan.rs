@@ -48,6 +48,8 @@ pub struct StreamPlan {
     pub tick_s: f64,
     /// Events wait for their time.
     pub paced: bool,
+    /// Seconds of the stream that are neither held back nor timed, where asked for.
+    pub warm_up_s: Option<f64>,
     /// Ripples are looked for in this.
     pub lfp: Option<String>,
     /// Which spikes count as one.
@@ -102,6 +104,9 @@ impl fmt::Display for StreamPlan {
         }
         writeln!(f, "states     {}; {} bins each", self.states.join(", "), self.bins)?;
         writeln!(f, "ticks      {}{}", self.ticks, if self.paced { ", paced by the clock" } else { "" })?;
+        if let Some(seconds) = self.warm_up_s {
+            writeln!(f, "warm-up    {seconds} s, neither held back nor timed")?;
+        }
         if let Some(lfp) = &self.lfp {
             writeln!(f, "ripples    in {lfp}")?;
         }

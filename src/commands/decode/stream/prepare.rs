@@ -270,6 +270,7 @@ fn assemble(
         ticks,
         tick_s: prepared.interval,
         paced: options.paced,
+        warm_up_s: options.warm_up,
         lfp: options.lfp.clone(),
         dedup: match (realtime, options.dedup) {
             (false, _) => "none are removed",

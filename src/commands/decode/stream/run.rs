@@ -58,13 +58,16 @@ pub fn run(plan: &StreamPlan, context: &Context) -> Result<Outcome> {
         context.recorder.warn(refused);
     }
     let scheduling = hints::scheduling();
+    // Events of a file are in no hurry where it is not watched as it grows.
+    let stored = plan.source == Input::Recording || (plan.source == Input::File && plan.paced);
     let manner = Manner {
         clock,
         axes: prepared.axes,
         rank: prepared.config.rank,
         paced: plan.paced,
+        warm_up: plan.warm_up_s.map(|seconds| (seconds * clock) as u64),
         // A pipe's reader is somebody who waits.
-        patient: plan.source == Input::Recording && !plan.paced && plan.form != Form::Pipe,
+        patient: stored && plan.form != Form::Pipe,
         deadline: (prepared.interval * 1e9) as u64,
     };
     let schedule = Schedule::new(prepared.step.map(|step| step * clock), clock);

@@ -51,7 +51,10 @@ pub struct Manner {
     pub rank: i32,
     /// Hold events back until their time has come.
     pub paced: bool,
-    /// Wait for a slow writer instead of dropping records: nobody waits for the ticks.
+    /// Samples of the stream before anything is held back or timed; none for a number of ticks.
+    pub warm_up: Option<u64>,
+    /// Wait for a slow writer instead of dropping records, where nobody waits for the ticks: at full
+    /// speed, or during the warm-up.
     pub patient: bool,
     /// A tick's interval, nanoseconds.
     pub deadline: u64,
@@ -83,6 +86,8 @@ pub struct Ticking<'a> {
     pub schedule: Schedule,
     manner: Manner,
     pace: Option<Pace>,
+    /// The warm-up goes on.
+    warming: bool,
     record: TickRecord,
     busy: u64,
     stalled: bool,
@@ -112,6 +117,7 @@ impl<'a> Ticking<'a> {
             ring,
             schedule,
             pace: manner.paced.then_some(Pace { sample, began: None, jumps: 0 }),
+            warming: true,
             record,
             busy: 0,
             stalled: false,
@@ -182,6 +188,7 @@ impl<'a> Ticking<'a> {
         if !self.schedule.admits(event.kind, event.at) {
             return;
         }
+        self.warming = self.warming && self.warms_up();
         while let Some(at) = self.schedule.due(event.at) {
             let ready = self.wait_for(at, available, world);
             if world.stopped() {
@@ -229,7 +236,8 @@ impl<'a> Ticking<'a> {
         self.ring.push(&self.record);
         let ended = world.now();
         self.busy += ended.saturating_sub(began);
-        if self.seen.ticks >= WARM_UP {
+        self.warming = self.warming && self.warms_up();
+        if !self.warming {
             self.latency.add(ended.saturating_sub(ready).saturating_sub(waited));
             self.work.add(self.busy);
         }
@@ -239,11 +247,27 @@ impl<'a> Ticking<'a> {
         world.ticked();
     }
 
+    /// The stream, which began warming up, still does.
+    fn warms_up(&self) -> bool {
+        match self.manner.warm_up {
+            Some(samples) => (self.schedule.elapsed().max(0) as u64) < samples,
+            None => self.seen.ticks < WARM_UP,
+        }
+    }
+
+    /// Nobody waits for what is done now.
+    fn hurries(&self) -> bool {
+        !self.manner.paced || (self.warming && self.manner.warm_up.is_some())
+    }
+
     /// With pacing, waits until `at` has come. The moment from which on it could be worked at.
     fn wait_for(&mut self, at: i64, available: Option<u64>, world: &dyn World) -> u64 {
         let now = world.now();
         let available = available.unwrap_or(now);
         let jumps = self.schedule.oddities().jumps;
+        if self.hurries() {
+            return available;
+        }
         let Some(pace) = &mut self.pace else { return available };
         if pace.jumps != jumps {
             (pace.began, pace.jumps) = (None, jumps);
@@ -258,7 +282,7 @@ impl<'a> Ticking<'a> {
 
     /// Where nobody waits for the ticks, gives a slow writer time; what it took, nanoseconds.
     fn wait_for_writer(&mut self, world: &dyn World) -> u64 {
-        if !self.manner.patient || !self.ring.is_full() {
+        if !self.manner.patient || !self.hurries() || !self.ring.is_full() {
             self.stalled = false;
             return 0;
         }

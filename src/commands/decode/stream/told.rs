@@ -2,7 +2,7 @@
 
 use super::Counts;
 use super::event::Malformed;
-use super::latency::{Summary, WARM_UP};
+use super::latency::Summary;
 use super::plan::StreamPlan;
 use super::schedule::Oddities;
 use super::ticking::{Seen, Ticking};
@@ -68,7 +68,7 @@ impl Told {
         put("records_written", json!(self.written.records));
         put("records_dropped", json!(self.dropped));
         put("records_lost", json!(self.written.lost));
-        put("warm_up_ticks", json!(self.seen.ticks.min(WARM_UP)));
+        put("warm_up_ticks", json!(self.seen.ticks.saturating_sub(self.latency.count)));
         put("deadline_s", json!(self.deadline_s));
         put("latency", json!(self.latency));
         put("work", json!(self.work));

@@ -58,8 +58,8 @@ fn world() -> Fake {
 }
 
 fn manner() -> Manner {
-    let (paced, patient) = (false, false);
-    Manner { clock: 1000.0, axes: 1, rank: 5, paced, patient, deadline: 6_000_000 }
+    let (paced, patient, warm_up) = (false, false, None);
+    Manner { clock: 1000.0, axes: 1, rank: 5, paced, warm_up, patient, deadline: 6_000_000 }
 }
 
 fn recording(spikes: usize) -> Replay {
@@ -104,6 +104,23 @@ fn pacing_holds_ticks_until_they_are_due() {
     let latency = ticking.latency.summary();
     assert_eq!((latency.count, latency.missed), (99, 0));
     assert!(latency.max_s < 1e-4, "a wait is no latency: {latency:?}");
+}
+
+#[test]
+fn a_warm_up_is_neither_held_back_nor_timed() {
+    let mut engine = Listening::default();
+    let (producer, mut consumer) = with_capacity(&engine.shape(), 256);
+    let mut record = TickRecord::new(&engine.shape());
+    let schedule = Schedule::new(Some(6.0), 1000.0);
+    let paced = Manner { paced: true, warm_up: Some(900), ..manner() };
+    let mut ticking = Ticking::new(&mut engine, None, producer, schedule, paced);
+    let world = world();
+    ticking.run(&mut recording(200), &world).unwrap();
+    let seconds = world.now.get() as f64 * 1e-9;
+    assert!((0.294..0.306).contains(&seconds), "{seconds} s for the last 294 ms of 1194");
+    assert_eq!((ticking.seen.ticks, ticking.latency.summary().count), (199, 51));
+    // Every tick has its record all the same.
+    assert_eq!(std::iter::from_fn(|| consumer.pop(&mut record).then_some(())).count(), 199);
 }
 
 #[test]
