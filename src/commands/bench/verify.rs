@@ -1,0 +1,13 @@
+//! `--verify`.
+
+use super::{Answer, Options};
+use crate::commands::Context;
+use crate::error::{Error, Result};
+
+/// Runs `--verify`.
+///
+/// # Errors
+/// It is not there yet.
+pub fn run(_options: &Options, _context: &Context) -> Result<Answer> {
+    Err(Error::Failed("--verify is not there yet".into()))
+}
