@@ -10,13 +10,15 @@
 //! own, which scripts that time other packages write as well.
 
 pub mod against;
+mod inputs;
 pub mod options;
 mod plan;
 pub mod record;
 pub mod results;
 mod run;
+pub mod synth;
 pub mod verify;
-mod works;
+pub mod works;
 
 pub use options::Options;
 pub use plan::{Plan, plan};
