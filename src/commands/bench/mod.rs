@@ -10,13 +10,29 @@
 //! own, which scripts that time other packages write as well.
 
 pub mod against;
+mod ceilings;
+mod child;
+mod compare;
+mod inputs;
+mod keep;
+mod measure;
 pub mod options;
+#[cfg(feature = "plot")]
+mod picture;
+#[cfg(not(feature = "plot"))]
+#[path = "no_picture.rs"]
+mod picture;
 mod plan;
+mod reading;
 pub mod record;
 pub mod results;
+mod roofline;
 mod run;
+pub mod synth;
+pub mod table;
 pub mod verify;
-mod works;
+mod workplace;
+pub mod works;
 
 pub use options::Options;
 pub use plan::{Plan, plan};

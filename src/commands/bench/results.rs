@@ -119,6 +119,8 @@ pub struct WorkResult {
     pub least_s: f64,
     /// The slowest one.
     pub most_s: f64,
+    /// Median deviation of the runs from their median, over the median.
+    pub spread: f64,
     /// CPU time of the median run, all threads; absent where unknown.
     pub cpu_s: Option<f64>,
     /// The most memory that any of the runs held, mapped pages included.
@@ -128,7 +130,7 @@ pub struct WorkResult {
     /// Wall time of the same work with one thread over this one's; absent without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speedup: Option<f64>,
-    /// Stages of the median run, in the order in which they began.
+    /// Stages in the order in which they began; times are medians over the runs.
     pub stages: Vec<StageResult>,
     /// Of a stream only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +149,8 @@ pub struct StageResult {
     pub wall_s: f64,
     /// CPU time.
     pub cpu_s: f64,
+    /// Median deviation of the wall times from their median, over the median.
+    pub spread: f64,
     /// Items done.
     pub items: u64,
     /// Bytes read from files or memory.
@@ -187,7 +191,8 @@ pub struct Latency {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Noise {
-    /// Spread of a fixed computation timed between the works: its slowest over its median, less 1.
+    /// Spread of a fixed computation timed between the runs: nine of ten took at most so much longer
+    /// than the median, as a share of it.
     pub spread: f64,
     /// True above the limit from which results are not to be trusted.
     pub noisy: bool,
@@ -227,4 +232,22 @@ pub fn read(path: &Path) -> Result<BenchResult> {
 pub fn render(result: &BenchResult) -> Result<String> {
     let text = serde_json::to_string_pretty(result);
     text.map(|text| text + "\n").map_err(|e| Error::Failed(format!("cannot write the result: {e}")))
+}
+
+/// A result of nothing, for tests.
+#[cfg(test)]
+pub(super) fn empty() -> BenchResult {
+    BenchResult {
+        kind: KIND.into(),
+        schema: SCHEMA,
+        tool: "nissl 0.0.0".into(),
+        argv: Vec::new(),
+        size: "quick".into(),
+        host: HostFacts::default(),
+        backend: "cpu/avx2".into(),
+        ceilings: Vec::new(),
+        works: Vec::new(),
+        noise: Noise::default(),
+        warnings: Vec::new(),
+    }
 }
