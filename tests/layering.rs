@@ -31,6 +31,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
+    // References: case files, what runs left, and the runs themselves.
+    (
+        "commands/bench/{record,record/words,verify,verify/find,verify/load,verify/judge,verify/child}.rs",
+        &["commands", "io", "report", "array", "units", "error"],
+    ),
+    // Tables print times as reports do.
+    ("commands/bench/{against,verify/rows}.rs", &["commands", "report", "error"]),
     // Everything that opens files or runs the pipeline for a command.
     (
         "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint}.rs",
@@ -81,8 +88,19 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
     ("print!", &["print", "!"], &[]),
     ("eprint!", &["eprint", "!"], &[]),
     ("dbg!", &["dbg", "!"], &[]),
-    ("stdout", &["stdout", "("], &["cli/edge.rs"]),
-    ("stderr", &["stderr", "("], &["cli/edge.rs", "cli/session.rs", "cli/signals.rs", "report/progress.rs"]),
+    // A child's are set up where it is started.
+    ("stdout", &["stdout", "("], &["cli/edge.rs", "commands/bench/{child,verify/child}.rs"]),
+    (
+        "stderr",
+        &["stderr", "("],
+        &[
+            "cli/edge.rs",
+            "cli/session.rs",
+            "cli/signals.rs",
+            "report/progress.rs",
+            "commands/bench/{child,verify/child}.rs",
+        ],
+    ),
     ("process::exit", &["process", "::", "exit"], &["cli/signals.rs"]),
     ("process::abort", &["process", "::", "abort"], &[]),
     ("Instant::now", &["Instant", "::", "now"], &["report/recorder.rs"]),

@@ -14,7 +14,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Variables that would change what a child does.
-const VARIABLES: [&str; 3] = ["NISSL_THREADS", "NISSL_MEMORY", "NISSL_BACKEND"];
+pub const VARIABLES: [&str; 3] = ["NISSL_THREADS", "NISSL_MEMORY", "NISSL_BACKEND"];
 
 /// What one run was like.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,7 +94,7 @@ pub fn run(program: &Path, arguments: &[String], report: &Path, context: &Contex
 }
 
 /// Waits until the child closes its stderr, which it does by ending; stops it when asked to.
-fn watched(mut child: Child, context: &Context) -> Result<(Child, String)> {
+pub fn watched(mut child: Child, context: &Context) -> Result<(Child, String)> {
     let (done, ended) = channel();
     let stderr = child.stderr.take();
     let reader = std::thread::spawn(move || {

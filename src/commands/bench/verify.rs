@@ -15,10 +15,12 @@ pub mod load;
 mod rows;
 mod steps;
 
-pub use child::{Ended, Temporary, Terms, run as run_case};
+pub use child::{Terms, run as run_case};
+pub use find::sum;
 pub use judge::REPORT;
 
 use super::options::ThreadCount;
+use super::workplace::Workplace;
 use super::{Answer, Options};
 use crate::commands::Context;
 use crate::error::{Error, ExitCode, Result};
@@ -56,6 +58,8 @@ struct Judged {
     cells: usize,
     /// The value that takes most of its tolerance: its output, and the difference.
     worst: Option<(String, Worst)>,
+    /// The tolerances of its outputs, in words.
+    allowed: String,
 }
 
 /// Runs `--verify`.
@@ -72,12 +76,17 @@ pub fn run(options: &Options, context: &Context) -> Result<Answer> {
         threads: at_once.min(2),
         memory: context.memory / at_once as u64,
         backend: &options.backend,
-        recorder: context.recorder,
+        context,
     };
-    let judged = judge_all(&found, options.work.as_deref(), (at_once, terms))?;
+    let place = Workplace::make(options.work.as_deref(), 0)?;
+    // Children run in folders of their own: a relative path would lead them astray.
+    let at = place.folder().canonicalize().map_err(Error::io(place.folder(), "open"))?;
+    let judged = judge_all(&found, &at, (at_once, terms))?;
+    drop(place);
     let rows = rows::rows(&found, &judged);
     let lines: Vec<Error> = found.bad.into_iter().chain(rows.iter().flat_map(Row::lines)).collect();
-    let tally = rows::Tally::of(&rows, lines.iter().filter(|e| e.exit_code() == ExitCode::BadData).count());
+    let bad = lines.iter().filter(|error| error.exit_code() != ExitCode::Mismatch).count();
+    let tally = rows::Tally::of(&rows, bad);
     let text = rows::table(&rows, options.markdown) + &tally.told(context.recorder.elapsed_s());
     Ok(Answer { text, result: None, code: tally.code(), failures: shortened(lines) })
 }
@@ -102,17 +111,20 @@ fn shortened(mut lines: Vec<Error>) -> Vec<Error> {
 }
 
 /// Judges all runs, several at once; in their order.
-fn judge_all(found: &Found, work: Option<&Path>, (at_once, terms): (usize, Terms)) -> Result<Vec<Judged>> {
-    terms.recorder.expect(found.runs.len() as u64);
+fn judge_all(found: &Found, place: &Path, (at_once, terms): (usize, Terms)) -> Result<Vec<Judged>> {
+    terms.context.recorder.expect(found.runs.len() as u64);
     let next = AtomicUsize::new(0);
     let worker = || -> Result<Vec<(usize, Judged)>> {
         let mut judged = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(run) = found.runs.get(at) else { return Ok(judged) };
-            let one = judge_one(&run.case, &found.files[run.file].folder, work, terms);
+            let out = place.join(at.to_string());
+            let one = judge_one(&run.case, &found.files[run.file].folder, &out, terms);
             judged.push((at, one?));
-            terms.recorder.advance(1);
+            // Large outputs make room for those of others; what stays goes with the workplace.
+            let _ = std::fs::remove_dir_all(&out);
+            terms.context.recorder.advance(1);
         }
     };
     let parts = std::thread::scope(|scope| {
@@ -131,11 +143,12 @@ fn judge_all(found: &Found, work: Option<&Path>, (at_once, terms): (usize, Terms
 ///
 /// # Errors
 /// [`Error::Interrupted`] only: all else is the case's verdict.
-fn judge_one(case: &Case, folder: &Path, work: Option<&Path>, terms: Terms) -> Result<Judged> {
-    let mut judged = Judged { verdict: Verdict::Holds, cells: 0, worst: None };
+fn judge_one(case: &Case, folder: &Path, out: &Path, terms: Terms) -> Result<Judged> {
+    let allowed = case.expect.iter().map(Expect::allowed).find(|told| told != "0").unwrap_or("0".into());
+    let mut judged = Judged { verdict: Verdict::Holds, cells: 0, worst: None, allowed };
     judged.verdict = match find::missing_feature(case) {
         Some(why) => Verdict::Skipped(why),
-        None => match verdict(case, folder, work, terms, &mut judged) {
+        None => match verdict(case, folder, out, terms, &mut judged) {
             Ok(verdict) => verdict,
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => Verdict::Bad(error),
@@ -144,23 +157,17 @@ fn judge_one(case: &Case, folder: &Path, work: Option<&Path>, terms: Terms) -> R
     Ok(judged)
 }
 
-fn verdict(
-    case: &Case,
-    folder: &Path,
-    work: Option<&Path>,
-    terms: Terms,
-    judged: &mut Judged,
-) -> Result<Verdict> {
+fn verdict(case: &Case, folder: &Path, out: &Path, terms: Terms, judged: &mut Judged) -> Result<Verdict> {
     for (name, input) in &case.inputs {
         find::check_input(folder, name, input)?;
     }
-    let temporary = Temporary::new(work)?;
-    let ended = child::run(case, folder, temporary.path(), terms)?;
+    std::fs::create_dir(out).map_err(Error::io(out, "make the folder"))?;
+    let ended = child::run(case, folder, out, terms)?;
     if ended.code != Some(i32::from(case.exit)) {
         let code = ended.code.map_or("a signal".to_owned(), |code| format!("code {code}"));
         return Ok(Verdict::Differs(format!("ended with {code}, expected {}: {}", case.exit, ended.said)));
     }
-    let sides = Sides { case: folder, out: temporary.path(), memory: terms.memory };
+    let sides = Sides { case: folder, out, memory: terms.memory };
     let mut wrong = None;
     for expect in &case.expect {
         match judge::judge(expect, sides)? {

@@ -109,6 +109,19 @@ pub struct Expect {
     pub why: Option<String>,
 }
 
+impl Expect {
+    /// The tolerance in words: `0`, `1e-9 rel`, `1e-4 + 3e-6 rel`, `rounding`.
+    pub fn allowed(&self) -> String {
+        if self.rule.is_some() {
+            return "rounding".into();
+        }
+        let told = [(self.atol, ""), (self.rtol, " rel"), (self.of_largest, " of largest")];
+        let told = told.iter().filter(|(value, _)| *value > 0.0).map(|(value, of)| format!("{value:e}{of}"));
+        let told = told.collect::<Vec<_>>().join(" + ");
+        if told.is_empty() { "0".into() } else { told }
+    }
+}
+
 /// What null stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -218,15 +231,15 @@ fn read(mut value: Value, place: &str) -> Result<Case> {
             for (at, expect) in expects.into_iter().enumerate() {
                 let place = format!("{place}/{at}");
                 let expect: Expect = typed(expect, &place)?;
-                check_expect(&expect).map_err(|(found, expected)| Error::data(&place, found, expected, ""))?;
+                check_expect(&expect)
+                    .map_err(|(found, expected)| Error::data(&place, found, expected, ""))?;
                 case.expect.push(expect);
             }
         }
         Some(_) => return Err(Error::data(place, "no list", "a list of what must come out", "")),
     }
-    check(&case).map_err(|(found, expected)| {
-        Error::data(place.trim_end_matches("/expect"), found, expected, "")
-    })?;
+    check(&case)
+        .map_err(|(found, expected)| Error::data(place.trim_end_matches("/expect"), found, expected, ""))?;
     Ok(case)
 }
 
@@ -282,8 +295,7 @@ pub fn output_of(command: &[String]) -> Option<&str> {
 }
 
 fn check_expect(expect: &Expect) -> Result<(), Wrong> {
-    for (name, tolerance) in
-        [("rtol", expect.rtol), ("atol", expect.atol), ("of_largest", expect.of_largest)]
+    for (name, tolerance) in [("rtol", expect.rtol), ("atol", expect.atol), ("of_largest", expect.of_largest)]
     {
         if !(tolerance.is_finite() && tolerance >= 0.0) {
             return Err((format!("{name} {tolerance}"), "a number from 0 up"));
@@ -293,7 +305,10 @@ fn check_expect(expect: &Expect) -> Result<(), Wrong> {
         }
     }
     if expect.expected.is_some() == expect.equals.is_some() {
-        return Err(("both or neither of them".into(), "either \"expected\" (a file) or \"equals\" (a value)"));
+        return Err((
+            "both or neither of them".into(),
+            "either \"expected\" (a file) or \"equals\" (a value)",
+        ));
     }
     let is_json = |name: &str| name.ends_with(".json");
     if expect.pointer.is_some() && !is_json(&expect.output) {
@@ -338,7 +353,10 @@ mod tests {
         assert_eq!(serde_json::to_value(case).unwrap(), good());
         let mut null = good();
         null["expect"] = json!([{"output": "summary.json", "pointer": "/x", "equals": null}]);
-        assert_eq!(parse(&one(null).to_string(), "f").unwrap()[0].runs[0].expect[0].equals, Some(Value::Null));
+        assert_eq!(
+            parse(&one(null).to_string(), "f").unwrap()[0].runs[0].expect[0].equals,
+            Some(Value::Null)
+        );
     }
 
     #[test]
@@ -356,7 +374,9 @@ mod tests {
 
     #[test]
     fn bad_files_are_refused_with_the_place_in_them() {
-        assert!(parse("{", "f/case.json").unwrap_err().to_string().starts_with("f/case.json: found text that"));
+        assert!(
+            parse("{", "f/case.json").unwrap_err().to_string().starts_with("f/case.json: found text that")
+        );
         for (file, part) in [
             (json!({}), "f/case.json: found no cases"),
             (json!({"cases": []}), "no cases"),
@@ -367,9 +387,12 @@ mod tests {
         }
         let change = |pointer: &str, value: Value| {
             let mut case = good();
-            match pointer.rsplit_once('/') {
-                Some((parent, key)) => case.pointer_mut(parent).unwrap()[key] = value,
-                None => unreachable!(),
+            match case.pointer_mut(pointer) {
+                Some(place) => *place = value,
+                None => {
+                    let (parent, key) = pointer.rsplit_once('/').unwrap();
+                    case.pointer_mut(parent).unwrap()[key] = value;
+                }
             }
             refusal(&one(case))
         };
@@ -399,7 +422,8 @@ mod tests {
     #[test]
     fn outputs_are_found_however_they_are_spelt() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for text in ["decode a -o x.nc", "decode --output x.nc a", "decode --output=x.nc a", "decode -ox.nc"] {
+        for text in ["decode a -o x.nc", "decode --output x.nc a", "decode --output=x.nc a", "decode -ox.nc"]
+        {
             assert_eq!(output_of(&words(text)), Some("x.nc"), "{text}");
         }
         assert_eq!(output_of(&words("decode a -- -o x")), None);

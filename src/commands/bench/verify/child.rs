@@ -1,56 +1,15 @@
-//! Runs a case: the program itself as a child process, in a temporary folder of its own.
+//! Runs a case: the program itself as a child process, in an empty folder.
 
 use super::case::Case;
 use super::judge::REPORT;
+use crate::commands::Context;
+use crate::commands::bench::child::{VARIABLES, watched};
 use crate::error::{Error, Result};
-use crate::report::Recorder;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// How long a waiting parent sleeps; what it waits for takes milliseconds at least.
-const NAP: Duration = Duration::from_millis(2);
-
-/// A folder that is gone when the value is.
-#[derive(Debug)]
-pub struct Temporary(PathBuf);
-
-impl Temporary {
-    /// Makes one in `parent`, or where the system keeps temporary files.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new(parent: Option<&Path>) -> Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = parent.join(format!("nissl-verify-{}-{count}", std::process::id()));
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Temporary(path)),
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(Error::io(&path, "make the folder")(e)),
-            }
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What cannot be removed lies where the system clears up.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// What every child is given besides its own command line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// The program.
     pub program: &'a Path,
@@ -61,7 +20,7 @@ pub struct Terms<'a> {
     /// `--backend`, as typed.
     pub backend: &'a str,
     /// Says when to stop.
-    pub recorder: &'a Recorder,
+    pub context: &'a Context<'a>,
 }
 
 /// How a child ended.
@@ -80,7 +39,7 @@ pub struct Ended {
 pub fn run(case: &Case, folder: &Path, out: &Path, terms: Terms) -> Result<Ended> {
     let words = case.command.iter().map(|word| filled(word, case, folder, out));
     let mut command = Command::new(terms.program);
-    command.args(words).current_dir(out).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(words).current_dir(out);
     for (flag, value) in [
         ("--threads", terms.threads.to_string()),
         ("--memory", terms.memory.to_string()),
@@ -96,7 +55,10 @@ pub fn run(case: &Case, folder: &Path, out: &Path, terms: Terms) -> Result<Ended
     if !case.command.iter().any(|word| word == "-q" || word == "--quiet") {
         command.arg("-q");
     }
-    wait(&mut command, &out.join(".stderr"), terms)
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    ended(&mut command, terms)
 }
 
 /// Names in braces become paths.
@@ -107,58 +69,40 @@ fn filled(word: &str, case: &Case, folder: &Path, out: &Path) -> String {
     })
 }
 
-/// Its messages go to a file: a pipe that nobody empties would stop it.
-fn wait(command: &mut Command, log: &Path, terms: Terms) -> Result<Ended> {
-    let messages = File::create(log).map_err(Error::io(log, "write"))?;
-    let failed = Error::io(terms.program, "run");
-    let mut child = command.stderr(messages).spawn().map_err(failed)?;
-    let status = loop {
-        if terms.recorder.is_cancelled() {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(Error::Interrupted);
-        }
-        match child.try_wait().map_err(Error::io(terms.program, "wait for"))? {
-            Some(status) => break status,
-            None => std::thread::sleep(NAP),
-        }
-    };
-    let said = std::fs::read(log).unwrap_or_default();
-    let _ = std::fs::remove_file(log);
-    let said = String::from_utf8_lossy(&said);
-    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    let said = said.trim_start_matches("nissl: error: ").to_owned();
-    Ok(Ended { code: status.code(), said })
+fn ended(command: &mut Command, terms: Terms) -> Result<Ended> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(Error::io(terms.program, "run"))?;
+    let (mut child, said) = watched(child, terms.context)?;
+    let status = child.wait().map_err(Error::io(terms.program, "wait for"))?;
+    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    Ok(Ended { code: status.code(), said: said.trim_start_matches("nissl: error: ").to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::CpuLevel;
+    use crate::report::Recorder;
 
-    fn terms<'a>(recorder: &'a Recorder) -> Terms<'a> {
-        Terms { program: Path::new("/bin/sh"), threads: 1, memory: 1 << 30, backend: "cpu", recorder }
+    fn shell(script: &str, recorder: &Recorder) -> Result<Ended> {
+        let level = CpuLevel::detect();
+        let context = Context { level, threads: 1, memory: 1 << 30, force: false, recorder };
+        let program = Path::new("/bin/sh");
+        let terms = Terms { program, threads: 1, memory: 1 << 30, backend: "cpu", context: &context };
+        ended(Command::new(program).args(["-c", script]), terms)
     }
 
     #[test]
     fn a_child_is_waited_for_and_what_it_said_last_is_kept() {
-        let folder = Temporary::new(None).unwrap();
-        let (recorder, log) = (Recorder::new(), folder.path().join("log"));
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", "echo nissl: error: first >&2; echo 'nissl: error: no luck' >&2; exit 65"]);
-        let ended = wait(&mut command, &log, terms(&recorder)).unwrap();
-        assert_eq!(ended, Ended { code: Some(65), said: "no luck".into() });
-        let path = folder.path().to_owned();
-        drop(folder);
-        assert!(!path.exists());
+        let script = "echo first >&2; echo 'nissl: error: no luck' >&2; exit 65";
+        let found = shell(script, &Recorder::new()).unwrap();
+        assert_eq!(found, Ended { code: Some(65), said: "no luck".into() });
     }
 
     #[test]
     fn a_cancelled_run_ends_its_child() {
-        let folder = Temporary::new(None).unwrap();
-        let (recorder, log) = (Recorder::new(), folder.path().join("log"));
+        let recorder = Recorder::new();
         recorder.cancel();
-        let mut command = Command::new("/bin/sleep");
-        let result = wait(command.arg("60"), &log, terms(&recorder));
-        assert!(matches!(result, Err(Error::Interrupted)));
+        assert!(matches!(shell("exec sleep 60", &recorder), Err(Error::Interrupted)));
     }
 }

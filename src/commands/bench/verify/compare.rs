@@ -312,7 +312,8 @@ mod tests {
         assert_eq!((exact.outside, exact.cells), (2, 4));
         assert_eq!(exact.worst.unwrap().place, "/bad/1");
         let near = Tolerance { relative: 1e-6, ..Tolerance::default() };
-        let near = values(&json!({"consensus": {"eeg": 0.4000001}, "bad": [1, 5], "note": null}), &want, &near);
+        let near =
+            values(&json!({"consensus": {"eeg": 0.4000001}, "bad": [1, 5], "note": null}), &want, &near);
         assert!(near.holds && near.worst.unwrap().place == "/consensus/eeg");
         for other in [json!({"bad": []}), json!([1]), json!(null), json!({"a": 1})] {
             assert!(!values(&other, &want, &Tolerance { absolute: 1e9, ..Tolerance::default() }).holds);

@@ -38,11 +38,7 @@ fn bad(place: String, found: String, expected: impl Into<String>) -> Error {
     Error::data(place, found, expected, "")
 }
 
-fn list<'a>(
-    lists: &'a Map<String, Value>,
-    name: &str,
-    place: &str,
-) -> Result<Vec<&'a Map<String, Value>>> {
+fn list<'a>(lists: &'a Map<String, Value>, name: &str, place: &str) -> Result<Vec<&'a Map<String, Value>>> {
     let rows = lists.get(name).and_then(Value::as_array);
     let rows = rows.and_then(|rows| rows.iter().map(Value::as_object).collect::<Option<Vec<_>>>());
     rows.filter(|rows| !rows.is_empty()).ok_or_else(|| {

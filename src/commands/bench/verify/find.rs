@@ -2,6 +2,7 @@
 
 use super::case::{self, Case, Family, Referenced};
 use super::load;
+use crate::commands::bench::works;
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -99,25 +100,21 @@ impl Found {
                     self.runs.push(Run { file, family, id, case });
                 }
             }
-            self.families.push(format!("{front}{name}"));
+            self.families.push(format!("{front}{}", starred(&name)));
         }
         self.files.push(CaseFile { folder });
     }
 }
 
-/// True where `pattern` is the name, a folder in front of it, or fits it with `*` for any part.
+/// A name with `*` for each name in braces: it picks all runs.
+fn starred(name: &str) -> String {
+    super::expand::names(name).fold(name.to_owned(), |text, key| text.replace(&format!("{{{key}}}"), "*"))
+}
+
+/// True where `pattern` fits the name, with `*` for any part, or is a folder in front of it.
 pub fn fits(pattern: &str, name: &str) -> bool {
-    let Some((front, rest)) = pattern.split_once('*') else {
-        let rest = name.strip_prefix(pattern.trim_end_matches('/'));
-        return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    };
-    let Some(name) = name.strip_prefix(front) else { return false };
-    if rest.is_empty() {
-        return true;
-    }
-    name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| {
-        if rest.contains('*') { fits(rest, &name[at..]) } else { name[at..] == *rest }
-    })
+    let folder = pattern.trim_end_matches('/');
+    works::fits(pattern, name) || name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Why this build cannot run `case`, if so.
@@ -125,9 +122,8 @@ pub fn missing_feature(case: &Case) -> Option<&'static str> {
     let expects = case.expect.iter().flat_map(|e| [Some(&e.output), e.expected.as_ref()]);
     let mut words = case.command.iter().chain(expects.flatten());
     let ends = [".h5", ".hdf5", ".nc", ".nc4", ".cdf", ".nwb"];
-    let needs = |word: &String| {
-        ends.iter().any(|end| word.ends_with(end) || word.contains(&format!("{end}:")))
-    };
+    let needs =
+        |word: &String| ends.iter().any(|end| word.ends_with(end) || word.contains(&format!("{end}:")));
     let cannot = !cfg!(feature = "hdf5") && words.any(needs);
     cannot.then_some("this nissl was built without the hdf5 feature")
 }

@@ -34,9 +34,8 @@ pub fn judge(expect: &Expect, sides: Sides) -> Result<Result<Compared, String>> 
         }
         (None, None) => return Err(Error::data("expect", "no reference", "one", "")),
     };
-    let wanted = taken(wanted, &expect.expected_take, expect, sides).map_err(|why| {
-        as_data(expect.expected.as_deref().unwrap_or("equals"))(why)
-    })?;
+    let wanted = taken(wanted, &expect.expected_take, expect, sides)
+        .map_err(|why| as_data(expect.expected.as_deref().unwrap_or("equals"))(why))?;
     let found = load::read(sides.out, &expect.output, sides.memory);
     let found = found.map_err(|e| relative(&e.to_string(), sides.out));
     let found = found.and_then(|held| pointed(held, expect.pointer.as_deref(), &expect.output));

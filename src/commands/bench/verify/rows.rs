@@ -4,6 +4,7 @@
 use super::compare::{Worst, number};
 use super::find::Found;
 use super::{Judged, Verdict};
+use crate::commands::bench::table::Table;
 use crate::error::{Error, ExitCode};
 use crate::report::text::seconds;
 
@@ -14,6 +15,10 @@ pub struct Row {
     runs: usize,
     cells: usize,
     worst: Option<(String, Worst)>,
+    /// Of several runs, whose it is.
+    worst_run: String,
+    /// What would have been allowed, in words.
+    allowed: String,
     verdict: Kind,
     /// Why it does not hold.
     why: Option<String>,
@@ -69,11 +74,14 @@ pub fn rows(found: &Found, judged: &[Judged]) -> Vec<Row> {
         if row.runs == 2 {
             row.case.clone_from(&found.families[run.family]);
         }
+        if row.allowed.is_empty() {
+            row.allowed.clone_from(&judged.allowed);
+        }
         if let Some((output, worst)) = &judged.worst
             && row.worst.as_ref().is_none_or(|(_, most)| worst.worse_than(most))
         {
-            let name = if row.runs > 1 || joined { format!("{output} {}", worst.place) } else { output.clone() };
-            row.worst = Some((name, worst.clone()));
+            row.worst = Some((format!("{output} {}", worst.place), worst.clone()));
+            row.worst_run.clone_from(&run.case.name);
         }
     }
     rows
@@ -91,15 +99,18 @@ impl Row {
         Some(Error::Refused(format!("{}: {why}", self.case), code))
     }
 
-    fn texts(&self) -> [String; 7] {
+    fn texts(&self) -> Vec<String> {
         let (place, apart, allowed) = match &self.worst {
-            Some((place, worst)) => (place.clone(), difference(worst), short(worst.allowed)),
-            None if self.cells > 0 => (String::new(), "0".into(), String::new()),
+            Some((place, worst)) => {
+                let run = if self.runs > 1 { format!("{}, ", self.worst_run) } else { String::new() };
+                (run + place, difference(worst), short(worst.allowed))
+            }
+            None if self.cells > 0 => (String::new(), "0".into(), self.allowed.clone()),
             None => (String::new(), String::new(), String::new()),
         };
         let count = |n: usize| if n == 0 { String::new() } else { n.to_string() };
         let verdict = self.verdict.name().to_owned();
-        [self.case.clone(), self.runs.to_string(), count(self.cells), apart, allowed, place, verdict]
+        vec![self.case.clone(), self.runs.to_string(), count(self.cells), apart, allowed, place, verdict]
     }
 }
 
@@ -164,27 +175,12 @@ impl Tally {
 }
 
 const HEADS: [&str; 7] = ["case", "runs", "values", "worst difference", "allowed", "where", "verdict"];
+/// Columns of words.
+const WORDS: [usize; 5] = [0, 3, 4, 5, 6];
 
 /// The table, plain or as Markdown.
 pub fn table(rows: &[Row], markdown: bool) -> String {
-    let texts: Vec<[String; 7]> = rows.iter().map(Row::texts).collect();
-    if markdown {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace('\n', " "));
-        let head = format!("| {} |\n{}|\n", HEADS.join(" | "), "| --- ".repeat(HEADS.len()));
-        return head + &texts.iter().map(|cells| line(cells)).collect::<String>();
-    }
-    let wide = |column: usize| {
-        let cells = texts.iter().map(|cells| cells[column].chars().count());
-        cells.max().unwrap_or(0).max(HEADS[column].len())
-    };
-    let widths: Vec<usize> = (0..HEADS.len()).map(wide).collect();
-    let line = |cells: [&str; 7]| {
-        let cells = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            1 | 2 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    let body = texts.iter().map(|cells| line(std::array::from_fn(|column| cells[column].as_str())));
-    line(HEADS) + &body.collect::<String>()
+    let mut table = Table::new(&HEADS, &WORDS);
+    rows.iter().for_each(|row| table.row(row.texts()));
+    table.render(markdown)
 }
