@@ -55,6 +55,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/decode/{store,mask,results,results/coordinates,model_file,model_file/read,model_file/write}.rs",
         &["commands", "io", "array", "error"],
     ),
+    // Runs of the program, their inputs, the machine's ceilings, what is told about them.
+    (
+        "commands/bench/{ceilings,child,compare,inputs,keep,measure,reading,table,workplace,verify,verify/*,record,against}.rs",
+        &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
+    ),
     // The shell of the tick mode: sources, files, threads.
     (
         "commands/decode/stream/{bytes,engines,lfp,netcdf,plan,prepare,recording,run,told,writer,writer/output}.rs",

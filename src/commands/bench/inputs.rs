@@ -201,7 +201,7 @@ fn set_up(shape: &Events) -> serde_json::Value {
         "encoder": {
             "spk_amp": 100, "mark_dim": events::FEATURES, "bufsize": shape.marks, "vel_thresh": 10,
             "num_pos_points": 150,
-            "position": {"lower": 0, "upper": right.1, "num_bins": right.1, "arm_ids": [0, 1, 2],
+            "position": {"lower": 0, "upper": right.1 + 1, "num_bins": right.1 + 1, "arm_ids": [0, 1, 2],
                          "arm_coords": [[stem.0, stem.1], [left.0, left.1], [right.0, right.1]]},
             "mark_kernel": {"mean": 0, "std": 20, "use_filter": true, "n_std": 1, "n_marks_min": 10}
         },

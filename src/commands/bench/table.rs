@@ -127,11 +127,27 @@ fn ceilings(all: &[Ceiling]) -> Table {
 
 /// `12.3 GB/s`.
 fn rate(value: f64, unit: &str) -> String {
+    let (number, prefix) = short(value);
+    format!("{number} {prefix}{unit}")
+}
+
+/// `12.3 M cells/s`.
+fn rate_of(value: f64, item: &str) -> String {
+    let (number, prefix) = short(value);
+    match (item, prefix.as_str()) {
+        ("bytes", prefix) => format!("{number} {prefix}B/s"),
+        (item, "") => format!("{number} {item}/s"),
+        (item, prefix) => format!("{number} {prefix} {item}/s"),
+    }
+}
+
+/// About three digits, and the letter for the thousands.
+fn short(value: f64) -> (String, String) {
     let text = scaled(value);
     let (number, prefix) = text.split_once(' ').unwrap_or((&text, ""));
     let number: f64 = number.parse().unwrap_or(value);
     let digits = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
-    format!("{number:.digits$} {prefix}{unit}")
+    (format!("{number:.digits$}"), prefix.to_owned())
 }
 
 fn works(result: &BenchResult) -> Table {
@@ -148,7 +164,7 @@ fn works(result: &BenchResult) -> Table {
             seconds(work.wall_s),
             percent(work.spread),
             work.cpu_s.map_or_else(dash, seconds),
-            rate(per_second, &format!("{}/s", work.item)),
+            rate_of(per_second, &work.item),
             work.peak_rss.map_or_else(dash, size),
             work.workers.map_or_else(dash, |count| count.to_string()),
             work.speedup.map_or_else(dash, |ratio| format!("{ratio:.2}x")),
@@ -247,6 +263,8 @@ mod tests {
     fn rates_have_about_three_digits() {
         let texts = [1.234e10, 5.6789e10, 4.567e11].map(|value| rate(value, "B/s"));
         assert_eq!(texts, ["12.3 GB/s", "56.8 GB/s", "457 GB/s"]);
+        let texts = [rate_of(2.5e6, "cells"), rate_of(12.0, "ticks"), rate_of(2e9, "bytes")];
+        assert_eq!(texts, ["2.50 M cells/s", "12.0 ticks/s", "2.00 GB/s"]);
         assert_eq!((percent(0.012), percent(0.55)), ("1.2 %".to_owned(), "55 %".to_owned()));
     }
 }
