@@ -58,9 +58,9 @@ pub fn measure(threads: &[usize], folder: &Path, context: &Context) -> Result<Ve
         };
         add(COPY_NAME.into(), "B/s", copies(&pool, count, context)?);
         for level in CpuLevel::available() {
-            let single = |rounds| black_box(single_multiply_add_burst(level, rounds, 1.0)).0;
+            let single = |rounds| black_box(single_multiply_add_burst(level, rounds, black_box(1.5))).0;
             add(format!("fma f32 {}", level.name()), "flop/s", bursts(&pool, &single, context)?);
-            let double = |rounds| black_box(multiply_add_burst(level, rounds, 1.0)).0;
+            let double = |rounds| black_box(multiply_add_burst(level, rounds, black_box(1.5))).0;
             add(format!("fma f64 {}", level.name()), "flop/s", bursts(&pool, &double, context)?);
         }
         for level in CpuLevel::available() {

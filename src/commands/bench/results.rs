@@ -173,6 +173,9 @@ pub struct StageResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Latency {
+    /// What was taken: `latency`, from a tick's arrival to its record, or `work`, all that was computed
+    /// for it, where a stream came faster than its clock.
+    pub of: String,
     /// Ticks counted.
     pub ticks: u64,
     /// Half of them were faster.
