@@ -344,19 +344,30 @@ fn inputs_are_the_same_on_one_core_and_on_all() {
     assert_eq!(one.len(), all.len());
 }
 
+/// A process whose parent is `parent`.
+fn child_of(parent: u32) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse::<u32>().ok());
+    // PID (NAME) STATE PARENT; names may hold blanks.
+    let parent_of = |process: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    processes.into_iter().find(|process| parent_of(process) == Some(parent))
+}
+
 #[test]
 fn a_signal_stops_bench_and_child_and_leaves_nothing() {
     let desk = Desk::new();
-    let mut bench = desk.bench(&["--only", "stream/*", "--threads", "1", "--repeat", "50"]);
-    let bench = bench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let children = || {
-        let list = format!("/proc/{0}/task/{0}/children", bench.id());
-        std::fs::read_to_string(list).unwrap_or_default()
-    };
+    let words =
+        ["bench", "--only", "stream/*", "--threads", "1", "--repeat", "50", "--progress", "none", "--work"];
+    let mut bench = nissl(&words);
+    let bench = bench.arg(desk.path("work")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     let child = loop {
-        if let Some(child) = children().split_whitespace().next() {
-            break child.to_owned();
+        if let Some(child) = child_of(bench.id()) {
+            break child;
         }
         assert!(start.elapsed() < Duration::from_secs(60), "no run was begun");
         std::thread::sleep(Duration::from_millis(5));

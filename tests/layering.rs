@@ -86,8 +86,24 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
     ("print!", &["print", "!"], &[]),
     ("eprint!", &["eprint", "!"], &[]),
     ("dbg!", &["dbg", "!"], &[]),
-    ("stdout", &["stdout", "("], &["cli/edge.rs"]),
-    ("stderr", &["stderr", "("], &["cli/edge.rs", "cli/session.rs", "cli/signals.rs", "report/progress.rs"]),
+    // A bench also says where the streams of its children go.
+    (
+        "stdout",
+        &["stdout", "("],
+        &["cli/edge.rs", "commands/bench/{child,record}.rs", "commands/bench/verify/*.rs"],
+    ),
+    (
+        "stderr",
+        &["stderr", "("],
+        &[
+            "cli/edge.rs",
+            "cli/session.rs",
+            "cli/signals.rs",
+            "report/progress.rs",
+            "commands/bench/{child,record}.rs",
+            "commands/bench/verify/*.rs",
+        ],
+    ),
     ("process::exit", &["process", "::", "exit"], &["cli/signals.rs"]),
     ("process::abort", &["process", "::", "abort"], &[]),
     ("Instant::now", &["Instant", "::", "now"], &["report/recorder.rs"]),

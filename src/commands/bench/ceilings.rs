@@ -196,8 +196,6 @@ mod tests {
                 assert!(fitting.clone().count() == 1 && fitting.clone().all(|c| c.value > 1e6), "{name}");
             }
         }
-        let value = |name: &str| found.iter().find(|c| c.name == name).unwrap().value;
-        assert!(value("fma f32 baseline") > value("fma f64 baseline"));
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "no file is left");
         recorder.cancel();
         assert!(matches!(measure(&[1], folder.path(), &context), Err(Error::Interrupted)));
