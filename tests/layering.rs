@@ -57,7 +57,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Runs of the program, their inputs, the machine's ceilings, what is told about them.
     (
-        "commands/bench/{ceilings,child,compare,inputs,keep,measure,reading,table,workplace,verify,verify/*,record,against}.rs",
+        "commands/bench/{ceilings,child,compare,inputs,keep,measure,reading,table,workplace}.rs",
         &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
     ),
     // The shell of the tick mode: sources, files, threads.
@@ -93,8 +93,12 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
     ("print!", &["print", "!"], &[]),
     ("eprint!", &["eprint", "!"], &[]),
     ("dbg!", &["dbg", "!"], &[]),
-    // A child's are set up where it is started.
-    ("stdout", &["stdout", "("], &["cli/edge.rs", "commands/bench/{child,verify/child}.rs"]),
+    // A bench also says where the streams of its children go.
+    (
+        "stdout",
+        &["stdout", "("],
+        &["cli/edge.rs", "commands/bench/{child,record}.rs", "commands/bench/verify/*.rs"],
+    ),
     (
         "stderr",
         &["stderr", "("],
@@ -103,7 +107,8 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
             "cli/session.rs",
             "cli/signals.rs",
             "report/progress.rs",
-            "commands/bench/{child,verify/child}.rs",
+            "commands/bench/{child,record}.rs",
+            "commands/bench/verify/*.rs",
         ],
     ),
     ("process::exit", &["process", "::", "exit"], &["cli/signals.rs"]),

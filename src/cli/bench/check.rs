@@ -39,6 +39,9 @@ pub fn options(options: &Options, json: Option<&Path>, force: bool) -> Result<()
     for output in options.plot.iter().map(PathBuf::as_path).chain(json.filter(|p| *p != Path::new("-"))) {
         atomic::check_output(output, force, &read)?;
     }
+    if let Some(keep) = &options.keep {
+        atomic::check_folder(keep, force)?;
+    }
     match (&options.plot, json) {
         (Some(plot), Some(json)) => check_picture(Some(plot), json),
         (plot, _) => check_picture(plot.as_deref(), Path::new("")),

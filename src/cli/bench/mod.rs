@@ -35,6 +35,7 @@ Examples:
     nissl bench --from ours.json --against theirs.json --markdown
   Are the results right? All references of a folder, and a new one of one's own:
     nissl bench --verify fixtures
+    nissl bench --verify fixtures --only decode,'convolve/*wrap*'
     nissl bench --record refs/dem --rtol 1e-9 -- convolve dem.nc -o smooth.nc --kernel circle:450m";
 
 /// Time the commands on this machine, check results against references, find regressions
@@ -65,7 +66,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "SIZE", default_value = "quick", value_parser = one_of(SIZES), help_heading = "Works")]
     size: Size,
 
-    /// Only these works, by the names that --dry-run lists; * stands for any part of a name
+    /// Only these works, by the names that --dry-run lists, or with --verify these cases, by name or
+    /// folder; * stands for any part of a name
     #[arg(long, value_name = "NAME[,...]", value_parser = names, help_heading = "Works")]
     only: Option<Listed<String>>,
 

@@ -3,8 +3,8 @@
 //! A work of a peer stands beside the own one of the same name and number of threads; what only one
 //! side has is told below the table, for a ratio of different things is none.
 
-use super::results::{BenchResult, HostFacts, WorkResult};
-use super::table::{Table, size};
+use super::results::{BenchResult, HostFacts, Latency, WorkResult};
+use super::table::{Table, fine, size};
 use crate::report::text::seconds;
 
 /// The table of `own` beside each of `peers`, with line ends.
@@ -13,13 +13,18 @@ pub fn table(own: &BenchResult, peers: &[BenchResult], markdown: bool) -> String
         &["work", "threads", "nissl", "memory", "peer", "its time", "its memory", "ratio"],
         &[0, 4],
     );
+    let mut ticks =
+        Table::new(&["ticks of", "by", "count", "p50", "p99", "p99.9", "slowest", "missed"], &[0, 1]);
     let mut notes = Vec::new();
     for work in &own.works {
         for peer in peers {
-            let others = peer.works.iter().filter(|theirs| same(work, theirs));
-            for theirs in others {
+            for theirs in peer.works.iter().filter(|theirs| same(work, theirs)) {
                 table.row(row(work, theirs, &peer.tool));
                 note(theirs, &peer.tool, &mut notes);
+                if let (Some(mine), Some(others)) = (&work.latency, &theirs.latency) {
+                    ticks.row(latency(&work.work, "nissl", mine));
+                    ticks.row(latency("", &peer.tool, others));
+                }
             }
         }
     }
@@ -33,8 +38,9 @@ pub fn table(own: &BenchResult, peers: &[BenchResult], markdown: bool) -> String
     } else {
         table.render(markdown)
     };
+    let ticks = if ticks.is_empty() { String::new() } else { format!("\n{}", ticks.render(markdown)) };
     let end = if notes.is_empty() { String::new() } else { format!("\n{}", list(&notes, markdown)) };
-    title + &text + &end
+    title + &text + &ticks + &end
 }
 
 fn same(work: &WorkResult, theirs: &WorkResult) -> bool {
@@ -53,6 +59,14 @@ fn row(work: &WorkResult, theirs: &WorkResult, tool: &str) -> Vec<String> {
         memory(theirs),
         ratio(theirs.wall_s, work.wall_s),
     ]
+}
+
+fn latency(work: &str, tool: &str, found: &Latency) -> Vec<String> {
+    let times = [found.p50_s, found.p99_s, found.p999_s, found.max_s].map(fine);
+    let mut row = vec![work.to_owned(), tool.to_owned(), found.ticks.to_string()];
+    row.extend(times);
+    row.push(found.missed.to_string());
+    row
 }
 
 /// How many times as long the peer takes.
@@ -184,6 +198,19 @@ mod tests {
             text.contains("25.0x") && text.contains("another machine (Some CPU, 2 cores here, Another CPU"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn ticks_stand_side_by_side_too() {
+        let of = |tool: &str, p50_s: f64| {
+            let mut result = result(tool, &[("stream/electrodes8_2k", 1, 1.0, 50, None)]);
+            let latency = Latency { ticks: 500, p50_s, max_s: 0.002, missed: 3, ..Latency::default() };
+            result.works[0].latency = Some(latency);
+            result
+        };
+        let text = table(&of("nissl", 20e-6), &[of("realtime_decoder", 4e-3)], true);
+        assert!(text.contains("| stream/electrodes8_2k | nissl | 500 | 20.0 us |"), "{text}");
+        assert!(text.contains("|  | realtime_decoder | 500 | 4.0 ms |"), "{text}");
     }
 
     #[test]

@@ -74,6 +74,16 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     Ok(Plan { size: options.size, works, threads, backends: backends(options)?, repeats, disk })
 }
 
+impl Plan {
+    /// How often `work` is run: a long one once, where nothing else is asked for.
+    pub fn repeats_of(&self, work: &Work) -> Repeats {
+        match self.repeats.least == self.repeats.most || !work.long {
+            true => self.repeats,
+            false => Repeats { least: 1, most: 1, seconds: 0.0 },
+        }
+    }
+}
+
 fn repeats(options: &Options) -> Repeats {
     match (options.repeat, options.size) {
         (Some(count), _) => Repeats { least: count, most: count, seconds: 0.0 },
@@ -104,7 +114,8 @@ impl fmt::Display for Plan {
             true => writeln!(f, "runs       {least} of each, after one of warm-up")?,
             false => writeln!(
                 f,
-                "runs       {least} to {most} of each (more while {seconds} s are not over), after one of warm-up"
+                "runs       {least} to {most} of each (more while {seconds} s are not over) after one of warm-up; \
+                 * one alone"
             )?,
         }
         writeln!(f, "disk       {} at most at a time", format_bytes(self.disk))?;
@@ -115,8 +126,9 @@ impl fmt::Display for Plan {
         let wide = self.works.iter().map(|work| work.name.len()).max().unwrap_or(0).max(4);
         writeln!(f, "\n{:<wide$}  {:>7}  {:>7}  {:>7}  shape", "work", "input", "output", "memory")?;
         for work in &self.works {
+            let star = if work.long && self.repeats.least < self.repeats.most { " *" } else { "" };
             let [input, output, memory] = [work.input.bytes(), work.output_bytes, work.memory].map(size);
-            writeln!(f, "{:<wide$}  {input:>7}  {output:>7}  {memory:>7}  {}", work.name, work.about)?;
+            writeln!(f, "{:<wide$}  {input:>7}  {output:>7}  {memory:>7}  {}{star}", work.name, work.about)?;
         }
         Ok(())
     }

@@ -210,11 +210,12 @@ pub fn most_threads(works: &[WorkResult]) -> impl Iterator<Item = &WorkResult> {
 }
 
 fn latencies(works: &[WorkResult]) -> Table {
-    let mut table = Table::new(&["work", "ticks", "p50", "p99", "p99.9", "slowest", "missed"], &[0]);
+    let mut table =
+        Table::new(&["work", "of a tick", "ticks", "p50", "p99", "p99.9", "slowest", "missed"], &[0, 1]);
     for work in works {
         let Some(found) = &work.latency else { continue };
         let times = [found.p50_s, found.p99_s, found.p999_s, found.max_s].map(fine);
-        let mut row = vec![work.work.clone(), found.ticks.to_string()];
+        let mut row = vec![work.work.clone(), found.of.clone(), found.ticks.to_string()];
         row.extend(times);
         row.push(found.missed.to_string());
         table.row(row);
@@ -223,7 +224,7 @@ fn latencies(works: &[WorkResult]) -> Table {
 }
 
 /// As [`seconds`], with fractions of microseconds.
-fn fine(s: f64) -> String {
+pub fn fine(s: f64) -> String {
     if s < 99.95e-6 { format!("{:.1} us", s * 1e6) } else { seconds(s) }
 }
 

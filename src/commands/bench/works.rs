@@ -126,7 +126,7 @@ pub struct Work {
     pub single: &'static [&'static str],
     /// One thread does it, whatever it is given.
     pub serial: bool,
-    /// One run takes minutes.
+    /// One run takes a minute or more: it is run once, without warm-up.
     pub long: bool,
 }
 

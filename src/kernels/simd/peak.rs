@@ -6,9 +6,24 @@ use crate::backend::CpuLevel;
 
 /// Independent chains, enough to hide the latency of a multiply-add on two ports.
 const CHAINS: usize = 12;
+/// The same where a product takes a register of its own: more chains would not stay in registers.
+const FEWER: usize = 8;
+
+/// Chains of an instruction set.
+fn chains(level: CpuLevel) -> usize {
+    if level == CpuLevel::Baseline { FEWER } else { CHAINS }
+}
 
 #[inline(always)]
 unsafe fn burst_body<L: Lanes>(rounds: usize, seed: f64) -> f64 {
+    // SAFETY: registers only.
+    unsafe {
+        if L::N == 2 { burst_of::<L, FEWER>(rounds, seed) } else { burst_of::<L, CHAINS>(rounds, seed) }
+    }
+}
+
+#[inline(always)]
+unsafe fn burst_of<L: Lanes, const CHAINS: usize>(rounds: usize, seed: f64) -> f64 {
     // SAFETY: registers only.
     unsafe {
         let (factor, term) = (L::splat(1.0 - 1e-9), L::splat(1e-9 * seed));
@@ -42,11 +57,23 @@ pub fn multiply_add_burst(level: CpuLevel, rounds: usize, seed: f64) -> (u64, f6
     let level = level.min(CpuLevel::detect());
     // SAFETY: the level was limited to what the machine has.
     let value = unsafe { burst_at(level, rounds, seed) };
-    (2 * (lanes(level) * CHAINS * rounds) as u64, value)
+    (2 * (lanes(level) * chains(level) * rounds) as u64, value)
 }
 
 #[inline(always)]
 unsafe fn single_burst_body<L: Lanes>(rounds: usize, seed: f32) -> f64 {
+    // SAFETY: registers only.
+    unsafe {
+        if L::N == 2 {
+            single_burst_of::<L, FEWER>(rounds, seed)
+        } else {
+            single_burst_of::<L, CHAINS>(rounds, seed)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn single_burst_of<L: Lanes, const CHAINS: usize>(rounds: usize, seed: f32) -> f64 {
     // SAFETY: registers only.
     unsafe {
         let (factor, term) = (L::single(1.0 - 1e-6), L::single(1e-6 * seed));
@@ -71,7 +98,7 @@ pub fn single_multiply_add_burst(level: CpuLevel, rounds: usize, seed: f32) -> (
     let level = level.min(CpuLevel::detect());
     // SAFETY: the level was limited to what the machine has.
     let value = unsafe { single_burst_at(level, rounds, seed) };
-    (2 * (2 * lanes(level) * CHAINS * rounds) as u64, value)
+    (2 * (2 * lanes(level) * chains(level) * rounds) as u64, value)
 }
 
 /// Registers whose exponentials go side by side: what the kernels take.
@@ -159,7 +186,7 @@ mod tests {
         for level in CpuLevel::available() {
             let (flop, value) = multiply_add_burst(level, 1000, 1.0);
             assert!(
-                flop >= 48_000 && (value - flop as f64 / 2000.0).abs() < 1e-3,
+                flop >= 32_000 && (value - flop as f64 / 2000.0).abs() < 1e-3,
                 "{level:?} {flop} {value}"
             );
         }

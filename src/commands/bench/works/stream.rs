@@ -1,29 +1,43 @@
-//! Event streams, replayed as fast as the decoder takes them.
+//! Event streams: replayed as fast as the decoder takes them, and paced by their own clock.
 
 use super::{CONFIG, INPUT, Input, Job, OUTPUT, Work, words};
 use crate::commands::bench::options::{Group, Size};
 use crate::commands::bench::synth::events::Events;
 
-const SHAPES: [(&str, Events, Size); 3] = [
-    ("electrodes8_2k", Events { electrodes: 8, marks: 2000, seconds: 60 }, Size::Quick),
-    ("electrodes32_10k", Events { electrodes: 32, marks: 10_000, seconds: 300 }, Size::Standard),
-    ("electrodes32_50k", Events { electrodes: 32, marks: 50_000, seconds: 1800 }, Size::Full),
+/// Name, stream, paced, least size.
+type Shape = (&'static str, Events, bool, Size);
+
+#[rustfmt::skip]
+const SHAPES: [Shape; 5] = [
+    ("electrodes8_2k", Events { electrodes: 8, marks: 2000, seconds: 60 }, false, Size::Quick),
+    ("electrodes32_10k", Events { electrodes: 32, marks: 10_000, seconds: 300 }, false, Size::Standard),
+    ("paced32_2k", Events { electrodes: 32, marks: 2000, seconds: 60 }, true, Size::Standard),
+    ("electrodes32_50k", Events { electrodes: 32, marks: 50_000, seconds: 1800 }, false, Size::Full),
+    ("paced32_20k", Events { electrodes: 32, marks: 20_000, seconds: 600 }, true, Size::Full),
 ];
 
 /// Works of a size.
 pub(super) fn works(size: Size) -> Vec<Work> {
-    SHAPES.iter().filter(|shape| shape.2 <= size).map(|(name, events, _)| work(name, *events)).collect()
+    SHAPES.iter().filter(|shape| shape.3 <= size).map(work).collect()
 }
 
-fn work(name: &str, events: Events) -> Work {
+fn work(&(name, events, paced, _): &Shape) -> Work {
     let Events { electrodes, marks, seconds } = events;
     let flags = format!("decode --stream {INPUT} -o {OUTPUT} --realtime-config {CONFIG}");
+    let mut command = words(&flags);
+    if paced {
+        command.push("--paced".into());
+    }
     Work {
         name: format!("stream/{name}"),
         group: Group::Stream,
-        about: format!("{electrodes} electrodes, {marks} marks each, {seconds} s of 6 ms ticks"),
+        about: format!(
+            "{electrodes} electrodes, {marks} marks each, {:.0} spikes a second each, {seconds} s of 6 ms ticks, {}",
+            events.rate(),
+            if paced { "at their own pace" } else { "at full speed" }
+        ),
         input: Input::Events(events),
-        job: Job::Program(words(&flags)),
+        job: Job::Program(command),
         output: "ticks.npy",
         // 123 posterior values of 8 bytes, as many of the likelihood, and what stands beside them.
         output_bytes: events.ticks() * 2048,
@@ -32,6 +46,6 @@ fn work(name: &str, events: Events) -> Work {
         item: "ticks",
         single: &[],
         serial: true,
-        long: seconds > 1000,
+        long: paced || seconds > 1000,
     }
 }
