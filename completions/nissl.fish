@@ -196,7 +196,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -s h -l help -d 'Pri
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l size -d 'How large the works are: quick takes less than a minute in all, standard some minutes, full are the shapes that labs wait for; --dry-run lists them' -r -f -a "quick\t''
 standard\t''
 full\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand bench" -l only -d 'Only these works, by the names that --dry-run lists; * stands for any part of a name' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l only -d 'Only these works, by the names that --dry-run lists, or with --verify these cases, by name or folder; * stands for any part of a name' -r
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l threads -d 'Numbers of threads by commas; all is what the process may use [default: 1,all]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l repeat -d 'Measured runs of each work, after one of warm-up [default: quick and standard 3 to 5, full 1 to 3]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l work -d 'Folder in which inputs and outputs are made and deleted again; the disk under it is measured too [default: the system\'s temporary folder]' -r -F
