@@ -189,7 +189,7 @@ def kept():
         times = json.loads(found.read_text())
         totals = [sum(parts) for parts in times]
         stages = [(name, statistics.median(parts)) for name, parts in zip(["read", "compute", "write"], zip(*times))]
-        entries.append(kept.result(options.threads, totals, memory, "warm process; reads .npy, convolves, writes .npy", stages))
+        entries.append(kept.result(options.threads, totals, memory, "warm process; reads .npy, convolves, writes .npy without a sync", stages))
         print(f"{kept.name}: {statistics.median(totals):.3g} s, " + ", ".join(f"{n} {t:.3g}" for n, t in stages), flush=True)
         results.write(options.json, f"{options.tool} {versions[options.tool]}", entries, machine)
 
