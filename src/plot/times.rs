@@ -32,7 +32,7 @@ pub struct Scaling {
 }
 
 /// Colours that are told apart by most eyes; stages and groups take them in their order.
-const COLOURS: [Rgb; 10] = [
+const COLOURS: [Rgb; 15] = [
     [0, 114, 178],
     [230, 159, 0],
     [0, 158, 115],
@@ -43,6 +43,11 @@ const COLOURS: [Rgb; 10] = [
     [120, 94, 240],
     [90, 90, 90],
     [240, 228, 66],
+    [136, 204, 136],
+    [170, 68, 85],
+    [160, 190, 220],
+    [245, 180, 170],
+    [160, 160, 160],
 ];
 /// What no stage counts: start-up, planning, the gaps between stages.
 const REST: Rgb = [225, 225, 225];

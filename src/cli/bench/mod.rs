@@ -45,8 +45,27 @@ Examples:
 /// inputs, once to warm up and several times to measure, with one and with all threads. For every
 /// work it prints the median wall time and the spread of the runs, CPU time, peak memory, speed-up
 /// over one thread, distinct threads that worked; for every stage time, rate, and the share of the
-/// ceiling that binds. Streams have latency percentiles. Inputs lie in a temporary folder and are
-/// deleted afterwards.
+/// ceiling that binds (measured is what was possible, so a share of 1 is all there is; flop of decode's
+/// likelihood and of autoreject's thresholds are estimates). Streams have latency percentiles. Inputs
+/// are seeded, lie in a temporary folder and are deleted afterwards.
+///
+/// quick: autoreject small_fast and standard_64ch; convolve 2000 x 2000 f64 with dense 3 x 3 and 15 x 15,
+/// Gaussian and box; decode tiny, medium and an arena; a stream of 8 electrodes; 32 MiB read. standard adds
+/// autoreject highdensity_128ch and duration_20min; more kernels; decode small, large, realistic and 64
+/// electrodes in an arena; streams of 32 electrodes, one at its own pace; 256 MiB. full adds the shapes that
+/// labs wait for: the 13 of autoreject's GPU branch (small_fast, standard_64ch, highdensity_128ch,
+/// ultrahd_256ch, scaling_32ch to scaling_256ch, duration_5min to duration_20min, clean_10pct, noisy_30pct)
+/// and 6000 epochs x 128 channels x 1000 samples; rasters of 20000 x 20000 f32; two million time bins of 64
+/// electrodes and 3.2 million spikes on a line (200 place bins) and in an arena (2000); a stream of 32
+/// electrodes with 50,000 marks each; 2 GiB.
+///
+/// --json writes one object, "kind": "nissl-bench", "schema": 1: tool, argv, size, host, backend,
+/// ceilings (name, unit, threads, value), works, noise (spread, noisy), warnings. A work has work, command,
+/// about, backend, threads, items, item, runs_s, wall_s (median), least_s, most_s, spread (median deviation
+/// over the median), cpu_s, peak_rss, workers, speedup, stages (name, wall_s, cpu_s, spread, items,
+/// bytes_read, bytes_written, flop, rate, ceiling, share), latency (of, ticks, p50_s, p99_s, p999_s, max_s,
+/// missed) and note. Seconds, bytes, per second. Fields may be added; readers pass over those they do not
+/// know. Scripts that time other packages write the same.
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,

@@ -15,6 +15,7 @@ use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Seconds of one burst, about.
 const BURST_S: f64 = 0.02;
@@ -112,21 +113,27 @@ fn bursts(pool: &ThreadPool, burst: &(impl Fn(usize) -> u64 + Sync), context: &C
 fn copies(pool: &ThreadPool, threads: usize, context: &Context) -> Result<f64> {
     let wanted = (CACHES * last_cache()).clamp(COPY.0, COPY.1).min(context.memory / 4);
     let each = (wanted as usize / 8 / threads.max(1)).max(1024);
-    let done = pool.broadcast(|_| -> Result<f64> {
-        // Each thread has arrays of its own, touched here for the first time by the copy.
-        let (from, mut to) = (AlignedF64::zeros(each), AlignedF64::zeros(each));
-        let turn = |to: &mut AlignedF64| copy(context.level, &from, to);
-        turn(&mut to);
-        let mut best = 0.0f64;
-        for _ in 0..BURSTS {
-            stop_if_asked(context)?;
-            let mut bytes = 0;
-            let took = seconds(context, || bytes = turn(&mut to));
-            best = best.max(bytes as f64 / took);
-        }
-        Ok(best)
+    // Each thread has arrays of its own. Pages that were never written would all be the same one.
+    let arrays: Vec<Mutex<(AlignedF64, AlignedF64)>> = pool.broadcast(|_| {
+        let (mut from, mut to) = (AlignedF64::zeros(each), AlignedF64::zeros(each));
+        from.fill(1.0);
+        to.fill(2.0);
+        Mutex::new((from, to))
     });
-    done.into_iter().sum()
+    let turn = |worker: usize| {
+        let mut pair = arrays[worker].lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, to) = &mut *pair;
+        copy(context.level, from, to)
+    };
+    let mut best = 0.0f64;
+    for _ in 0..BURSTS {
+        stop_if_asked(context)?;
+        let mut bytes = 0u64;
+        let took =
+            seconds(context, || bytes = pool.broadcast(|worker| turn(worker.index())).into_iter().sum());
+        best = best.max(bytes as f64 / took);
+    }
+    Ok(best)
 }
 
 /// Size of the last cache of the first core, bytes.

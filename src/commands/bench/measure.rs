@@ -96,7 +96,7 @@ pub fn work(bench: &Bench, work: &Work, spin: &mut Spin) -> Result<Vec<WorkResul
     Ok(results)
 }
 
-/// Runs after one of warm-up; a long one is warm by its own length, and its input by being made.
+/// Runs after one of warm-up; a long one is run as it is, its input from the disk.
 fn repeated(bench: &Bench, work: &Work, how: (&Path, &str, usize), spin: &mut Spin) -> Result<Vec<Run>> {
     let Repeats { least, most, seconds } = bench.plan.repeats_of(work);
     let pool = ceilings::pool(how.2)?;
@@ -190,7 +190,9 @@ fn summary(work: &Work, threads: usize, runs: &[Run]) -> WorkResult {
     let note = match work.job {
         Job::Reading => Some("reading through the library, in the bench's own process".into()),
         Job::Program(_) if work.serial => Some("one thread decodes, whatever --threads says".into()),
-        Job::Program(_) if work.long && runs.len() == 1 => Some("a single run, without warm-up".into()),
+        Job::Program(_) if work.long && runs.len() == 1 => {
+            Some("a single run, without warm-up: large inputs come from the disk".into())
+        }
         Job::Program(_) => None,
     };
     WorkResult {

@@ -43,7 +43,13 @@ pub struct Plan {
 /// # Errors
 /// No work has one of the names asked for, or a backend asked for by name is absent.
 pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
-    let known: Vec<Work> = options.groups.iter().flat_map(|&group| works::of(group, options.size)).collect();
+    let all = options.groups.iter().flat_map(|&group| works::of(group, options.size));
+    let known: Vec<Work> = all.filter(|work| cfg!(feature = "hdf5") || !work.input.needs_hdf5()).collect();
+    if !cfg!(feature = "hdf5") {
+        let left_out =
+            "works whose inputs are HDF5 are left out: this nissl was built without the feature hdf5";
+        context.recorder.warn(left_out);
+    }
     for wanted in &options.only {
         if !known.iter().any(|work| works::fits(wanted, &work.name)) {
             let names: Vec<&str> = known.iter().map(|work| work.name.as_str()).collect();

@@ -58,6 +58,11 @@ impl Input {
         }
     }
 
+    /// True where it lies in an HDF5 file.
+    pub fn needs_hdf5(&self) -> bool {
+        self.file_name().ends_with(".h5")
+    }
+
     /// Bytes of the file, about; deflated noise hardly shrinks.
     pub fn bytes(&self) -> u64 {
         match self {

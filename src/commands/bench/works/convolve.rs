@@ -55,7 +55,8 @@ fn work(&(name, side, double, kernel, about, _): &Shape) -> Work {
         job: Job::Program(command),
         output: "filtered.npy",
         output_bytes: layers * bytes,
-        memory: (40 << 20) + (1 + layers) * bytes,
+        // Strips of large rasters come and go.
+        memory: (16 << 20) + ((1 + layers) * bytes).min(160 << 20),
         items: raster.cells(),
         item: "cells",
         single: if double { &[] } else { &["compute"] },

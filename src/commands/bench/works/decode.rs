@@ -118,7 +118,7 @@ fn work(name: &str, session: Session, position_std: f64, waveform_std: f64) -> W
         job: Job::Program(words(&flags)),
         output: "posterior.nc",
         output_bytes: output,
-        memory: (60 << 20) + 3 * session.bytes() + rows,
+        memory: (20 << 20) + 3 * session.bytes() + rows,
         items: decode as u64,
         item: "time bins",
         single: &["likelihood"],

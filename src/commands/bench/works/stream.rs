@@ -41,7 +41,7 @@ fn work(&(name, events, paced, _): &Shape) -> Work {
         output: "ticks.npy",
         // 123 posterior values of 8 bytes, as many of the likelihood, and what stands beside them.
         output_bytes: events.ticks() * 2048,
-        memory: (60 << 20) + (electrodes * marks) as u64 * 64,
+        memory: (24 << 20) + (electrodes * marks) as u64 * 64,
         items: events.ticks(),
         item: "ticks",
         single: &[],
