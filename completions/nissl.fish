@@ -30,6 +30,7 @@ complete -c nissl -n "__fish_nissl_needs_command" -s V -l version -d 'Print vers
 complete -c nissl -n "__fish_nissl_needs_command" -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
 complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
 complete -c nissl -n "__fish_nissl_needs_command" -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_needs_command" -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
 complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
 complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
@@ -59,8 +60,8 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l backend -d 'W
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -96,14 +97,14 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l mean-passes -d 
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exclude -d 'Centre values that --mean-passes copies instead of averaging: numbers and nan by commas, or none [default: nan]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l var -d 'Variable or dataset that holds the raster [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dims -d 'Names of the axes that are rows and columns, such as lat,lon [default: the last two]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -157,7 +158,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encoding-model -d
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-series -d 'Position series of an NWB file, by name or path; several, by commas, follow each other in time [default: the only one]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l features -d 'Columns of an NWB units table that are the marks, by commas, in order [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l save -d 'What to write besides the acausal posterior: filter, predictive, loglik, map, mean, hpd, viterbi, by commas' -r
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-config -d 'Set-up of the realtime likelihood: JSON with the keys of realtime_decoder [default: one state, 41 bins, marks of 4 channels, 50000 of each electrode]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tick -d 'Seconds of stream time from tick to tick, from the first event on; records is only where tick records say so [default: the time bin, 0.006, until the first tick record; kde: the decoding times]' -r
@@ -172,8 +173,8 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l backend -d 'Where
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -193,9 +194,45 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l size -d 'How large the works are: quick takes less than a minute in all, standard some minutes, full are the shapes that labs wait for; --dry-run lists them' -r -f -a "quick\t''
+standard\t''
+full\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l only -d 'Only these works, by the names that --dry-run lists, or with --verify these cases, by name or folder; * stands for any part of a name' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l threads -d 'Numbers of threads by commas; all is what the process may use [default: 1,all]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l repeat -d 'Measured runs of each work, after one of warm-up [default: quick and standard 3 to 5, full 1 to 3]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l work -d 'Folder in which inputs and outputs are made and deleted again; the disk under it is measured too [default: the system\'s temporary folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l keep -d 'Leave the inputs in this new folder, each with its command line (DIR/COMMAND/SHAPE/command.json)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l json -l report -d 'Write the result (JSON) there, - for stdout [default: none]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l baseline -d 'Compare with the result of an earlier bench of this machine; exit code 3 where a work or a stage got slower' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l max-slowdown -d 'The most by which anything may take longer than in the baseline, as a ratio; what lies within the measured spread is never a failure' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l against -d 'Print the times of another package beside these; may be given several times' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l from -d 'Take an earlier result instead of running anything' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l verify -d 'Check results against all references (case.json) below a folder instead of timing [default: ./fixtures]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l record -d 'Run the command line after -- and keep its inputs and outputs as a new reference in this folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l rtol -d 'Relative tolerance of a recorded reference' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l atol -d 'Absolute tolerance of a recorded reference' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l markdown -d 'Tables as Markdown'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l other-machine -d 'Compare with a baseline of another machine all the same'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

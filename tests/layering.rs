@@ -31,6 +31,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
+    // References: case files, what runs left, and the runs themselves.
+    (
+        "commands/bench/{record,record/words,verify,verify/find,verify/load,verify/judge,verify/child}.rs",
+        &["commands", "io", "report", "array", "units", "error"],
+    ),
+    // Tables print times as reports do.
+    ("commands/bench/{against,verify/rows}.rs", &["commands", "report", "error"]),
     // Everything that opens files or runs the pipeline for a command.
     (
         "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint}.rs",
@@ -47,6 +54,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "commands/decode/{store,mask,results,results/coordinates,model_file,model_file/read,model_file/write}.rs",
         &["commands", "io", "array", "error"],
+    ),
+    // Runs of the program, their inputs, the machine's ceilings, what is told about them.
+    (
+        "commands/bench/{ceilings,child,compare,inputs,keep,measure,reading,table,workplace}.rs",
+        &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
     ),
     // The shell of the tick mode: sources, files, threads.
     (
@@ -81,8 +93,24 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
     ("print!", &["print", "!"], &[]),
     ("eprint!", &["eprint", "!"], &[]),
     ("dbg!", &["dbg", "!"], &[]),
-    ("stdout", &["stdout", "("], &["cli/edge.rs"]),
-    ("stderr", &["stderr", "("], &["cli/edge.rs", "cli/session.rs", "cli/signals.rs", "report/progress.rs"]),
+    // A bench also says where the streams of its children go.
+    (
+        "stdout",
+        &["stdout", "("],
+        &["cli/edge.rs", "commands/bench/{child,record}.rs", "commands/bench/verify/*.rs"],
+    ),
+    (
+        "stderr",
+        &["stderr", "("],
+        &[
+            "cli/edge.rs",
+            "cli/session.rs",
+            "cli/signals.rs",
+            "report/progress.rs",
+            "commands/bench/{child,record}.rs",
+            "commands/bench/verify/*.rs",
+        ],
+    ),
     ("process::exit", &["process", "::", "exit"], &["cli/signals.rs"]),
     ("process::abort", &["process", "::", "abort"], &[]),
     ("Instant::now", &["Instant", "::", "now"], &["report/recorder.rs"]),

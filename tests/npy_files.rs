@@ -47,7 +47,7 @@ fn expected(dtype: &str, cells: usize) -> Vec<f64> {
 #[test]
 fn numpy_arrays_of_every_type_order_and_layout_are_read_exactly() {
     let cases: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(fixture("case.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(fixture("arrays.json")).unwrap()).unwrap();
     let arrays = cases["arrays"].as_array().unwrap();
     assert!(arrays.len() >= 46, "{}", arrays.len());
     for case in arrays {

@@ -11,6 +11,10 @@ may differ in a few channels (the peer's search is ill-conditioned), so that run
 
 With --big only nissl runs: 6000 epochs x 128 channels x 1000 samples of float64 (6.1 GB), made on the spot.
 Shapes and the share of epochs with artefacts are those of pull request 347 of autoreject.
+
+    python3.11 benches/peers/autoreject.py --venv peers-autoreject --inputs DIR --json theirs.json
+
+times the peer alone on the inputs that `nissl bench --keep DIR` left, for `nissl bench --against theirs.json`.
 """
 import argparse
 import json
@@ -20,6 +24,7 @@ import sys
 import time
 from pathlib import Path
 
+import results
 from measure import enter_venv, run
 
 # name: channels, epochs, samples, rate, folds, n_interpolate, consensus, share of epochs with artefacts
@@ -57,6 +62,7 @@ parser.add_argument("--nissl", default="target/release/nissl")
 parser.add_argument("--venv", help="where autoreject is, or is installed first; default: this interpreter")
 parser.add_argument("--work", default="target/peers-autoreject", help="folder for data and results; they stay")
 parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)
+results.add_flags(parser)
 options = parser.parse_args()
 
 
@@ -174,6 +180,30 @@ def peer(data_path, out_path):
     Path(out_path).with_suffix(".json").write_text(json.dumps({k: float(v) for k, v in fitted.threshes_.items()}))
 
 
+def theirs(data, found, shape, cores):
+    """Seconds of fit, of fit and transform, and peak memory of one run of the peer."""
+    found.with_suffix(".shape.json").write_text(json.dumps(shape))
+    script = [sys.executable, Path(__file__).resolve(), "--threads", options.threads, "--peer", data, found]
+    _, memory = run(list(map(str, script)), cores)
+    times = np.load(found)
+    return float(times["fit"]), float(times["total"]), memory
+
+
+def kept(work, cores):
+    """The peer's times on what `nissl bench --keep` left."""
+    import autoreject
+    machine, entries = results.host(), []
+    for kept in results.kept(options.inputs, "autoreject", options.works):
+        shape = [None] * 4 + [int(kept.flag("--cv")), kept.numbers("--n-interpolate"), kept.numbers("--consensus")]
+        runs = [theirs(kept.input, work / "kept.npz", shape, cores) for _ in range(options.repeats)]
+        fits, totals, memories = zip(*runs)
+        fit, total = statistics.median(fits), statistics.median(totals)
+        entries.append(kept.result(options.threads, totals, max(memories), "fit and transform of epochs in memory, warm workers",
+                                   [("fit", fit), ("transform", total - fit)]))
+        print(f"{kept.name}: {total:.2f} s", flush=True)
+        results.write(options.json, f"autoreject {autoreject.__version__}", entries, machine)
+
+
 def ours(data, out, shape, cores, more=()):
     listed = lambda values: ",".join(map(repr, values))  # noqa: E731
     command = [options.nissl, "autoreject", data, "-o", out, "--force", "--progress", "none", "-q",
@@ -211,13 +241,10 @@ def one_shape(name, work, cores):
     data = work / f"{name}.h5"
     write_h5(data, Recording(positions, shape).piece(0, shape[1]), names, positions, shape[3])
     out, given, found = work / f"{name}-nissl", work / f"{name}-given", work / f"{name}-peer.npz"
-    found.with_suffix(".shape.json").write_text(json.dumps(shape))
     mine, his = [], []
     for _ in range(options.repeats):
         if not options.skip_peer:
-            script = [sys.executable, Path(__file__).resolve(), "--threads", options.threads, "--peer", data, found]
-            _, memory = run(list(map(str, script)), cores)
-            his.append((float(np.load(found)["total"]), memory))
+            his.append(theirs(data, found, shape, cores)[1:])
         mine.append(ours(data, out, shape, cores, options.flags.split()))
     seconds = statistics.median(s for s, _ in mine)
     row = [name, " x ".join(map(str, (shape[1], shape[0], shape[2]))), f"{seconds:.2f}",
@@ -276,10 +303,12 @@ def main():
     cores = set(sorted(os.sched_getaffinity(0))[:options.threads])
     if len(cores) < options.threads:
         sys.exit(f"--threads {options.threads}: only {len(cores)} core(s) may be used here")
-    if not Path(options.nissl).exists():
-        sys.exit(f"{options.nissl}: not there; build it with cargo build --release")
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
+    if results.wanted(options):
+        return kept(work, cores)
+    if not Path(options.nissl).exists():
+        sys.exit(f"{options.nissl}: not there; build it with cargo build --release")
     if options.big:
         return big(work, cores)
     chosen = list(SHAPES) if options.shapes == "all" else options.shapes.split(",")

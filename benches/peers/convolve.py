@@ -9,6 +9,11 @@ where the library allows it, the first round of each is a warm-up.
     peers/bin/python benches/peers/convolve.py [--threads 2] [--rounds 7] [--sizes 3,7,15]
 
 xarray-spatial needs Python 3.12 or newer: an older one installs 0.5.3, which computes something else.
+
+    peers/bin/python benches/peers/convolve.py --inputs DIR --json opencv.json [--tool OpenCV]
+
+times one peer alone on the inputs that `nissl bench --keep DIR` left, for `nissl bench --against opencv.json`: reading
+the .npy, the convolution, writing the result.
 """
 import argparse
 import json
@@ -19,6 +24,9 @@ import sys
 import time
 from pathlib import Path
 
+import results
+from measure import run
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=7, help="counted rounds; the median is printed")
@@ -26,6 +34,10 @@ parser.add_argument("--side", type=int, default=2000, help="rows and columns of 
 parser.add_argument("--sizes", default="3,5,7,9,11,13,15,17,21,31,41,61,81,101")
 parser.add_argument("--slow", type=int, default=31, help="largest kernel for xarray-spatial and scipy's dense path")
 parser.add_argument("--timer", default="target/release/examples/focal_timer")
+parser.add_argument("--tool", default="OpenCV", choices=["OpenCV", "scipy", "xarray-spatial"], help="which peer, with --inputs")
+parser.add_argument("--work", default="target/peers-convolve", help="folder for the peer's results, with --inputs")
+parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)
+results.add_flags(parser)
 options = parser.parse_args()
 os.environ["NUMBA_NUM_THREADS"] = str(options.threads)
 os.environ["OMP_NUM_THREADS"] = str(options.threads)
@@ -94,6 +106,97 @@ def peers(kind, n):
         ways["xarray-spatial"] = lambda: convolve_2d(raster, kernel, boundary="reflect")
     return ways
 
+
+# ---- on kept inputs ----
+
+
+def typed(text):
+    """A kernel as nissl's command line has it: the weights, and the factor of a Gaussian."""
+    kind, _, rest = text.partition(":")
+    if kind == "gauss":
+        sigma, _, truncate = rest.partition(",")
+        reach = int(float(truncate or 4) * float(sigma) + 0.5)
+        factor = np.exp(-0.5 * (np.arange(-reach, reach + 1) / float(sigma)) ** 2)
+        factor /= factor.sum()
+        return np.outer(factor, factor), factor
+    if kind == "box":
+        return np.ones([int(n) for n in rest.split("x")]), None
+    if kind == "circle":
+        at = np.arange(-int(rest), int(rest) + 1)
+        return (at[:, None] ** 2 + at ** 2 <= int(rest) ** 2).astype(float), None
+    return np.array([[float(w) for w in row.split()] for row in text.split(";")]), None
+
+
+def way(tool, text, array):
+    """The tool's best way to convolve `array` with the edge repeated outwards."""
+    kernel, factor = typed(text)
+    kind = text.partition(":")[0]
+    if tool == "OpenCV":
+        border = dict(borderType=cv2.BORDER_REPLICATE)
+        if kind == "gauss":
+            return cv2.sepFilter2D(array, -1, factor, factor, **border)
+        if kind == "box":
+            return cv2.boxFilter(array, -1, kernel.shape[::-1], normalize=False, **border)
+        return cv2.filter2D(array, -1, kernel, **border)
+    if tool == "scipy":
+        if kind == "gauss":
+            rows = scipy.ndimage.correlate1d(array, factor, axis=0, mode="nearest")
+            return scipy.ndimage.correlate1d(rows, factor, axis=1, mode="nearest")
+        if kind == "box":
+            return scipy.ndimage.uniform_filter(array, kernel.shape, mode="nearest") * kernel.size
+        if max(kernel.shape) <= options.slow // 2:
+            return scipy.ndimage.correlate(array, kernel, mode="nearest")
+        padded = np.pad(array, [(n // 2, n // 2) for n in kernel.shape], mode="edge")
+        return scipy.signal.oaconvolve(padded, kernel[::-1, ::-1], mode="valid")
+    return np.asarray(convolve_2d(array, kernel, boundary="nearest"))
+
+
+def peer(spec, found):
+    """One tool on one input, in a process of its own: seconds of reading, convolving, writing in each run."""
+    spec = json.loads(Path(spec).read_text())
+    target, times = Path(found).with_suffix(".npy"), []
+    for _ in range(1 + spec["rounds"]):
+        marks = [time.perf_counter()]
+        array = np.load(spec["input"])
+        marks.append(time.perf_counter())
+        result = way(spec["tool"], spec["kernel"], array)
+        marks.append(time.perf_counter())
+        np.save(target, result)
+        marks.append(time.perf_counter())
+        times.append([after - before for before, after in zip(marks, marks[1:])])
+    target.unlink()
+    # The first one warms up.
+    Path(found).write_text(json.dumps(times[1:]))
+
+
+def kept():
+    """The times of --tool on what `nissl bench --keep` left."""
+    versions = {"OpenCV": cv2.__version__, "scipy": scipy.__version__}
+    if options.tool == "xarray-spatial":
+        if convolve_2d is None:
+            sys.exit("xarray-spatial is not installed here")
+        versions[options.tool] = xrspatial.__version__
+    machine, entries, work = results.host(), [], Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    cores = set(sorted(os.sched_getaffinity(0))[:options.threads])
+    for kept in results.kept(options.inputs, "convolve", options.works):
+        if kept.flag("--stat"):
+            continue
+        spec, found = work / "spec.json", work / "found.json"
+        spec.write_text(json.dumps(dict(input=str(kept.input), kernel=kept.flag("--kernel"), tool=options.tool, rounds=options.rounds)))
+        script = [sys.executable, str(Path(__file__).resolve()), "--threads", str(options.threads), "--peer", str(spec), str(found)]
+        _, memory = run(script, cores)
+        times = json.loads(found.read_text())
+        totals = [sum(parts) for parts in times]
+        stages = [(name, statistics.median(parts)) for name, parts in zip(["read", "compute", "write"], zip(*times))]
+        entries.append(kept.result(options.threads, totals, memory, "warm process; reads .npy, convolves, writes .npy without a sync", stages))
+        print(f"{kept.name}: {statistics.median(totals):.3g} s, " + ", ".join(f"{n} {t:.3g}" for n, t in stages), flush=True)
+        results.write(options.json, f"{options.tool} {versions[options.tool]}", entries, machine)
+
+
+if options.peer or results.wanted(options):
+    peer(*options.peer) if options.peer else kept()
+    sys.exit()
 
 timer = subprocess.Popen([options.timer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

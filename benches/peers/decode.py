@@ -18,6 +18,10 @@ The peer runs as its users run it (float32, block_size 10000), in a process of i
 its first call in a process, compilation included; warm the median of the calls after it. Imports do not count.
 nissl's time is a whole process where it says so (reading, fit, likelihood, filter, smoother, writing), else the
 stages of its report; they may overlap. Peak memory counts all processes of a program.
+
+    python3.11 benches/peers/decode.py --venv peers-decode --inputs DIR --json theirs.json
+
+times the peer alone on the inputs that `nissl bench --keep DIR` left, for `nissl bench --against theirs.json`.
 """
 import argparse
 import json
@@ -27,6 +31,7 @@ import sys
 import time
 from pathlib import Path
 
+import results
 from measure import enter_venv, run
 
 SEED = 42
@@ -65,6 +70,7 @@ parser.add_argument("--nissl", default="target/release/nissl")
 parser.add_argument("--venv", help="where the peer is; default: this interpreter")
 parser.add_argument("--work", default="target/peers-decode", help="folder for recordings and results; they stay")
 parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)
+results.add_flags(parser)
 options = parser.parse_args()
 
 if options.venv:
@@ -389,6 +395,25 @@ def production(work, cores):
     out.unlink()
 
 
+def kept(work, cores):
+    """The peer's times on what `nissl bench --keep` left: warm, of fit, likelihood, filter and smoother together."""
+    machine, entries = results.host(), []
+    for kept in results.kept(options.inputs, "decode", options.works):
+        parameters = {name: float(kept.flag("--" + name.replace("_", "-"))) for name in ("position_std", "waveform_std", "bin_size")}
+        found = theirs(kept.input, work / "kept.peer.json", parameters, cores)
+        parts = [(name, found[name][1]) for name in ("fit", "likelihood", "hmm")]
+        warm, cold = (sum(found[name][at] for name, _ in parts) for at in (1, 0))
+        note = "warm calls of fit, likelihood, filter and smoother, arrays in memory; compilation and imports not counted"
+        entries.append(kept.result(options.threads, [warm], found["memory"], note, parts))
+        print(f"{kept.name}: {warm:.3g} s warm, {cold:.3g} s cold", flush=True)
+        results.write(options.json, f"non_local_detector {peer_version()}", entries, machine)
+
+
+def peer_version():
+    from importlib.metadata import version
+    return version("non_local_detector")
+
+
 SUITES = dict(likelihood=likelihood, shapes=shapes, hmm=hmm, production=production)
 
 
@@ -396,6 +421,10 @@ def main():
     cores = set(sorted(os.sched_getaffinity(0))[:options.threads])
     if len(cores) < options.threads:
         sys.exit(f"--threads {options.threads}: only {len(cores)} core(s) may be used here")
+    work = Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    if results.wanted(options):
+        return kept(work, cores)
     suites = options.suites.split(",")
     if unknown := [name for name in suites if name not in SUITES]:
         sys.exit(f"--suites: {', '.join(unknown)} unknown; expected {', '.join(SUITES)}")
@@ -408,8 +437,6 @@ def main():
         except PackageNotFoundError as missing:
             sys.exit(f"{missing}: see {HERE / 'requirements-decode.txt'}, or --skip-peer")
     print(f"{len(cores)} core(s), medians of {options.repeats}")
-    work = Path(options.work)
-    work.mkdir(parents=True, exist_ok=True)
     for name in suites:
         print(f"\n{name}")
         SUITES[name](work, cores)

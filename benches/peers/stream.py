@@ -10,13 +10,19 @@ beginning. It does the last --peer-ticks ticks of the recording, for it takes mi
 
 nissl replays the whole recording from a file of event records, as fast as it can or, with --paced, at its own pace
 as a rig would (it then takes as long as the recording, or, with --warm-up, as its last part); its buffers fill as it
-goes, so that the last third of the ticks meets full ones. Latency is from a tick's arrival to its record in the queue, work the encoding of the tick's
-spikes besides: what the peer's times are compared with. At full speed only the work says something: latency is then
-the wait in the queue.
+goes, so that the last third of the ticks meets full ones. Latency is from a tick's arrival to its record in the
+queue, work the encoding of the tick's spikes besides: what the peer's times are compared with. At full speed only the
+work says something: latency is then the wait in the queue.
+
+    python3.11 benches/peers/stream.py --source CHECKOUT --inputs DIR --json theirs.json
+
+times the peer alone on the streams that `nissl bench --keep DIR` left, for `nissl bench --against theirs.json`; its
+time for all ticks is scaled from the last --peer-ticks.
 """
 import argparse
 import json
 import logging
+import os
 import statistics
 import struct
 import subprocess
@@ -26,6 +32,9 @@ import types
 from pathlib import Path
 
 import numpy as np
+
+import results
+from measure import tree_rss
 
 CLOCK, TICK = 30_000, 180
 ARMS = [[0, 8], [13, 24], [29, 40]]
@@ -44,6 +53,7 @@ parser.add_argument("--flags", default="",
                     help="more flags for nissl, in quotes: '--warm-up 1500 --realtime-priority 50 --pin-core 1'")
 parser.add_argument("--nissl", default="target/release/nissl")
 parser.add_argument("--work", default="target/peers-stream", help="folder for recording and results; they stay")
+results.add_flags(parser)
 options = parser.parse_args()
 
 
@@ -88,6 +98,45 @@ def write_events(path, at, place, times, electrodes, marks):
             file.write(spikes[first:end].tobytes())
             first = end
         file.write(struct.pack("<BBHHHq", 5, 0, 0, 0, 0, int(at[-1]) + 1000))
+
+
+def read_events(path):
+    """Positions and spikes of a file of event records, as `recording` gives them."""
+    data = path.read_bytes()
+    head = struct.Struct("<BBHHHq")
+    positions, spikes, at = [], [], 16
+    while at < len(data):
+        kind, _, channel, count, _, when = head.unpack_from(data, at)
+        at += head.size
+        if kind == 1:
+            positions.append((when, struct.unpack_from("<f", data, at)[0]))
+        elif kind == 2:
+            spikes.append((when, channel, struct.unpack_from("<4f", data, at)))
+        at += 4 * count
+    times, electrodes, marks = zip(*spikes)
+    when, place = zip(*positions)
+    return (np.array(when), np.array(place, float), np.array(times), np.array(electrodes), np.array(marks, "<f4"))
+
+
+def kept():
+    """The peer's latencies on what `nissl bench --keep` left."""
+    if not options.source:
+        sys.exit("--inputs: needs --source, a checkout of realtime_decoder")
+    machine, entries = results.host(), []
+    for kept in results.kept(options.inputs, "stream", options.works):
+        shape = kept.told["shape"]["events"]
+        options.electrodes, options.marks = shape["electrodes"], shape["marks"]
+        _, _, both = peer(config(), *read_events(kept.input))
+        ordered = np.sort(both)
+        p50, p99, p999 = np.quantile(ordered, [0.5, 0.99, 0.999])
+        latency = dict(ticks=len(both), p50_s=p50, p99_s=p99, p999_s=p999, max_s=ordered[-1],
+                       missed=int((ordered > TICK / CLOCK).sum()))
+        wall = float(ordered.mean()) * kept.told["items"]
+        note = f"encoder and decoder methods in one process, buffers full; scaled from the last {len(both)} ticks"
+        entries.append(kept.result(1, [wall], tree_rss(os.getpid()), note, latency={k: float(v) for k, v in latency.items()}))
+        entries[-1]["latency"].update(ticks=len(both), missed=latency["missed"])
+        print(f"{kept.name}: p50 {1e6 * p50:.0f} us, p99 {1e6 * p99:.0f} us, most {1e6 * ordered[-1]:.0f} us", flush=True)
+        results.write(options.json, "realtime_decoder 7534396", entries, machine)
 
 
 def config():
@@ -193,6 +242,8 @@ def row(name, seconds):
 
 
 def main():
+    if results.wanted(options):
+        return kept()
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
     made = recording()

@@ -25,16 +25,8 @@ pub struct OutputFlags {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Run")]
 pub struct RunFlags {
-    /// Where to compute: auto takes a device only where the plan expects it to win
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "NISSL_BACKEND",
-        hide_env_values = true,
-        default_value = "auto",
-        value_parser = one_of(BACKENDS)
-    )]
-    pub backend: Request,
+    #[command(flatten)]
+    pub(super) limits: LimitFlags,
 
     /// Worker threads [default: the CPUs this process may use: affinity, cgroup quota,
     /// SLURM_CPUS_PER_TASK]
@@ -47,6 +39,30 @@ pub struct RunFlags {
     )]
     pub threads: Option<usize>,
 
+    /// Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or
+    /// report.json in an output folder]
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) tell: TellFlags,
+}
+
+/// What a run may use.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct LimitFlags {
+    /// Where to compute: auto takes a device only where the plan expects it to win
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "NISSL_BACKEND",
+        hide_env_values = true,
+        default_value = "auto",
+        value_parser = one_of(BACKENDS)
+    )]
+    pub backend: Request,
+
     /// Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 %
     /// of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]
     #[arg(
@@ -57,12 +73,12 @@ pub struct RunFlags {
         value_parser = |text: &str| parse_bytes(text)
     )]
     pub memory: Option<u64>,
+}
 
-    /// Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or
-    /// report.json in an output folder]
-    #[arg(long, value_name = "PATH")]
-    pub report: Option<PathBuf>,
-
+/// What a run tells.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct TellFlags {
     /// How to show progress on stderr: auto is a bar on a terminal and a plain line every few
     /// seconds elsewhere
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of(DISPLAYS))]
@@ -93,7 +109,12 @@ const DISPLAYS: [(&str, Display); 5] = [
     ("none", Display::None),
 ];
 
-impl RunFlags {
+/// The name of a backend, as typed.
+pub fn backend_name(request: Request) -> &'static str {
+    BACKENDS.iter().find(|(_, known)| *known == request).map_or("auto", |(name, _)| name)
+}
+
+impl TellFlags {
     /// The progress display, with `-q` and `-v` taken into account: log lines and a bar would
     /// overwrite each other.
     pub fn display(&self) -> Display {
@@ -108,7 +129,11 @@ impl RunFlags {
 /// More threads than any machine has are a slip, and the system might not give them.
 const MOST_THREADS: usize = 1024;
 
-fn thread_count(text: &str) -> Result<usize> {
+/// `--threads`.
+///
+/// # Errors
+/// No number, 0, or more than any machine has.
+pub fn thread_count(text: &str) -> Result<usize> {
     match text.trim().parse() {
         Ok(count) if (1..=MOST_THREADS).contains(&count) => Ok(count),
         _ => Err(Error::usage(format!("expected a whole number from 1 to {MOST_THREADS}"))),

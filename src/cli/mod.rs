@@ -5,6 +5,7 @@
 //! [`command`] is the one table that help, man pages and completions are made of.
 
 pub mod autoreject;
+pub mod bench;
 pub mod common;
 pub mod completions;
 pub mod convolve;
@@ -25,6 +26,7 @@ Examples:
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --normalize
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --dry-run
   nissl decode session.nwb -o posterior.nc --encode-interval 0:600 --time 600:1200:0.002 --plot laps.png
+  nissl bench --size quick
   nissl --from-report smooth.nc.report.json -- -o again.nc
   nissl completions bash > ~/.local/share/bash-completion/completions/nissl";
 
@@ -65,6 +67,7 @@ enum Command {
     Autoreject(Box<autoreject::AutorejectArgs>),
     Convolve(Box<convolve::ConvolveArgs>),
     Decode(Box<decode::DecodeArgs>),
+    Bench(Box<bench::BenchArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -113,6 +116,7 @@ fn dispatch(command: Option<Command>, argv: Vec<OsString>) -> Result<ExitCode> {
         Some(Command::Autoreject(args)) => args.run(argv),
         Some(Command::Convolve(args)) => args.run(argv),
         Some(Command::Decode(args)) => args.run(argv),
+        Some(Command::Bench(args)) => args.run(argv),
         Some(Command::Completions(args)) => args.run(),
         None => Err(Error::usage("no command given; see nissl --help")),
     }

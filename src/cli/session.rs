@@ -1,7 +1,7 @@
 //! One run from options to report, the same for every command: limits, listener, plan, passes,
 //! report, table.
 
-use super::common::RunFlags;
+use super::common::{LimitFlags, RunFlags};
 use super::{edge, signals};
 use crate::backend::{self, Backend, MemoryLimit, Surroundings, ThreadLimit, memory, threads};
 use crate::commands::{Context, Failure, Outcome, ending};
@@ -51,11 +51,11 @@ pub struct Job<P> {
 }
 
 /// What a run was granted.
-struct Grant {
-    around: Surroundings,
-    backend: Backend,
-    threads: ThreadLimit,
-    memory: MemoryLimit,
+pub(super) struct Grant {
+    pub(super) around: Surroundings,
+    pub(super) backend: Backend,
+    pub(super) threads: ThreadLimit,
+    pub(super) memory: MemoryLimit,
 }
 
 /// Where the report goes.
@@ -69,13 +69,11 @@ enum ReportTo {
 /// # Errors
 /// Whatever stops the plan or the run; a report asked for by name is written all the same.
 pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode> {
-    if flags.verbose > 0 {
-        log_to_stderr(flags.verbose);
-    }
+    log_to_stderr(flags.tell.verbose);
     let report_to = report_target(job, flags)?;
     let recorder = Arc::new(Recorder::new());
-    let grant = grant(flags, &recorder)?;
-    let listener = Listener::start(flags.display(), job.unit, Arc::clone(&recorder));
+    let grant = grant(&flags.limits, flags.threads, &recorder)?;
+    let listener = Listener::start(flags.tell.display(), job.unit, Arc::clone(&recorder));
     signals::stop_on_signals(Arc::clone(&recorder), job.closes);
     let context = Context {
         level: grant.backend.level,
@@ -90,7 +88,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     for warning in (job.warnings)(&plan) {
         recorder.warn(warning.clone());
     }
-    if flags.dry_run {
+    if flags.tell.dry_run {
         listener.finish();
         edge::print(plan.to_string().as_bytes())?;
         let (nothing, refused) = (job.refused)(&plan);
@@ -110,7 +108,7 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
                 return Ok(code);
             }
             deliver(&report, &report_to)?;
-            if !flags.quiet && flags.progress != Display::Json {
+            if !flags.tell.quiet && flags.tell.progress != Display::Json {
                 // A closed stderr is no reason to fail a finished run.
                 let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());
             }
@@ -134,18 +132,26 @@ fn deliver_if_asked(report: &Report, to: &ReportTo, flags: &RunFlags) -> Result<
     if flags.report.is_some() { deliver(report, to) } else { Ok(()) }
 }
 
-fn log_to_stderr(verbose: u8) {
+/// Logs what is found and decided, where `-v` asks for it.
+pub(super) fn log_to_stderr(verbose: u8) {
+    if verbose == 0 {
+        return;
+    }
     let level = if verbose > 1 { tracing::Level::DEBUG } else { tracing::Level::INFO };
     let subscriber = tracing_subscriber::fmt().with_max_level(level).without_time().with_target(false);
     // Set twice only when a test calls twice in one process.
     let _ = subscriber.with_ansi(false).with_writer(std::io::stderr).try_init();
 }
 
-fn grant(flags: &RunFlags, recorder: &Recorder) -> Result<Grant> {
+/// Settles what a run may use, by flags and surroundings.
+///
+/// # Errors
+/// A backend asked for by name is absent.
+pub(super) fn grant(flags: &LimitFlags, threads: Option<usize>, recorder: &Recorder) -> Result<Grant> {
     let around = Surroundings::of_this_process();
     let backend = backend::resolve(flags.backend)?;
     let allowed = threads::allowed(&around);
-    let threads = match flags.threads {
+    let threads = match threads {
         Some(count) => {
             if count > allowed.count {
                 recorder.warn(format!(

@@ -2,6 +2,7 @@
 //! `Plan` (what will run; printed by `--dry-run`, saved in the report) -> passes -> `Outcome`.
 
 pub mod autoreject;
+pub mod bench;
 pub mod convolve;
 pub mod decode;
 

@@ -23,6 +23,7 @@ mod svg;
 mod thinner;
 mod thresholds;
 mod ticks;
+mod times;
 
 pub use figure::Figure;
 pub use loss::{LossMap, loss};
@@ -30,6 +31,7 @@ pub use posterior::{AnimalPath, PosteriorAxes, PosteriorPicture};
 pub use reject_log::reject_log;
 pub use thinner::{Reduce, Thinner};
 pub use thresholds::{ChannelThreshold, thresholds};
+pub use times::{Scaling, WorkTimes, times};
 
 use crate::array::Real;
 

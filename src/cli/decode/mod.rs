@@ -228,7 +228,8 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "LIST", value_parser = saves, help_heading = "Output")]
     save: Option<Listed<Save>>,
 
-    /// Picture of the result, beside the input or with the animal's path (.svg or .png)
+    /// Picture of the result (.svg or .png): beside the input, with the animal's path, or times by
+    /// stage and thread
     #[arg(long, value_name = "FILE", value_parser = picture, help_heading = "Output")]
     plot: Option<PathBuf>,
 

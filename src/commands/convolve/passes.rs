@@ -3,6 +3,7 @@
 use crate::array::Real;
 use crate::kernels::focal::{BlockCounts, Focal, Scratch};
 use crate::kernels::window::Window;
+use crate::pipeline::run::STAGES;
 use crate::report::Recorder;
 use std::sync::{Mutex, PoisonError};
 
@@ -47,8 +48,7 @@ impl FocalPass {
         }
         let queue = Mutex::new((r0..r1).step_by(step).zip(out.chunks_mut(step * self.width)));
         let total = Mutex::new(BlockCounts::default());
-        let worker = || {
-            recorder.worked_here();
+        let share = || {
             let kept = lock(&self.idle).pop();
             let mut scratch = kept.unwrap_or_else(|| self.focal.scratch(self.width));
             let mut counts = BlockCounts::default();
@@ -60,6 +60,7 @@ impl FocalPass {
             *lock(&total) += counts;
             lock(&self.idle).push(scratch);
         };
+        let worker = || recorder.share(STAGES[1], share);
         let workers = rayon::current_num_threads().min(blocks);
         if workers == 1 {
             worker();

@@ -7,6 +7,7 @@ use crate::array::Real;
 use crate::kernels::focal_mean::{self, Smoothing};
 use crate::kernels::focal_stats::{self, FocalStats};
 use crate::kernels::window::Window;
+use crate::pipeline::run::STAGES;
 use crate::report::Recorder;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -24,8 +25,7 @@ impl<S: Default + Send> Idle<S> {
     ) {
         let workers = rayon::current_num_threads().min(blocks.len());
         let queue = Mutex::new(blocks);
-        let worker = || {
-            recorder.worked_here();
+        let share = || {
             let mut scratch = lock(&self.0).pop().unwrap_or_default();
             loop {
                 let next = lock(&queue).next();
@@ -34,6 +34,7 @@ impl<S: Default + Send> Idle<S> {
             }
             lock(&self.0).push(scratch);
         };
+        let worker = || recorder.share(STAGES[1], share);
         if workers <= 1 {
             worker();
         } else {

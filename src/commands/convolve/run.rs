@@ -102,7 +102,14 @@ fn count_work(plan: &Plan, context: &Context) {
     context
         .recorder
         .count("read", Work { items: cost.cells, bytes_read: cost.bytes_read, ..Work::default() });
-    context.recorder.count("compute", Work { items: cost.cells, flop: cost.flop, ..Work::default() });
+    // Every cell comes from memory once and every result goes there once, whatever the way.
+    let computed = Work {
+        items: cost.cells,
+        bytes_read: cost.cells * plan.work_type.size() as u64,
+        bytes_written: cost.bytes_written,
+        flop: cost.flop,
+    };
+    context.recorder.count("compute", computed);
     let written = Work { items: cost.cells, bytes_written: cost.bytes_written, ..Work::default() };
     context.recorder.count("write", written);
 }

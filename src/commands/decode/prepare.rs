@@ -17,6 +17,7 @@ use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
 use crate::kernels::marks::{Choice, Method, Precision};
+use crate::report::Work;
 
 /// What a run needs besides the plan's facts.
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
 fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let recorder = context.recorder;
     let session = recorder.time("read", || session::read(&options.input, &choices(options, context)))?;
+    let read = Work { items: session.spikes() as u64, bytes_read: session.bytes(), ..Work::default() };
+    recorder.count("read", read);
     let mut warnings = session.warnings.clone();
     let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
     warnings.extend(model_warnings(&model, options));

@@ -88,6 +88,7 @@ impl Decode<'_> {
         self.backwards(&forward, &mut results, &mut picture)?;
         if options.save.contains(&Save::Viterbi) {
             recorder.time("viterbi", || self.viterbi(&forward, &mut results))?;
+            recorder.count("viterbi", Work { items: rows as u64, ..Work::default() });
         }
         recorder.time("finish", || results.finish(forward.log_likelihood))?;
         let mut outputs = vec![self.plan.output.clone()];
@@ -280,7 +281,13 @@ impl Decode<'_> {
     fn count_work(&self) {
         let items = self.decoding.time.len() as u64;
         let flop = self.prepared.marks.flop(self.decoding.spikes.iter().map(|spikes| spikes.rows.len()));
-        let likelihood = Work { items, flop: flop as u64, ..Work::default() };
+        let value = match self.plan.precision {
+            Precision::F32 => size_of::<f32>(),
+            Precision::F64 => size_of::<f64>(),
+        };
+        // A log likelihood for every time bin and place bin.
+        let rows = items * (self.plan.grid.interior * value) as u64;
+        let likelihood = Work { items, bytes_written: rows, flop: flop as u64, ..Work::default() };
         let step = 2 * self.decoding.chain.transition().multiply_adds() * items;
         self.context.recorder.count(passes_likelihood::STAGE, likelihood);
         for stage in ["filter", passes_smooth::STAGES[0], passes_smooth::STAGES[1]] {

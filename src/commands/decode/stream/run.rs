@@ -17,6 +17,7 @@ use super::{engines, hints};
 use crate::commands::{Context, Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::report::{Recorder, Work};
+use std::path::Path;
 use std::time::Duration;
 
 /// The recorder as the loop's world.
@@ -78,12 +79,19 @@ pub fn run(plan: &StreamPlan, context: &Context) -> Result<Outcome> {
     let took = world.now().saturating_sub(began) as f64 * 1e-9;
     context.recorder.worked_here();
     let items = ticking.seen.ticks;
-    context.recorder.count("ticks", Work { items, ..Work::default() });
+    // Of a file the bytes are known; pipes do not tell.
+    let size = |path: &Path| {
+        std::fs::metadata(path).map_or(0, |found| if found.is_file() { found.len() } else { 0 })
+    };
+    let bytes_read = size(&prepared.options.decode.input.path);
+    context.recorder.count("ticks", Work { items, bytes_read, ..Work::default() });
     let mut told = Told::of(&ticking, scheduling);
     told.pace = (plan.source != Input::Recording && !plan.paced).then(|| ticking.stream_s() / took);
     drop(ticking);
     told.engine = engine.counts();
     told.written = context.recorder.time("write", || writer.join());
+    let (items, bytes_written) = (told.written.records, size(&plan.output));
+    context.recorder.count("write", Work { items, bytes_written, ..Work::default() });
     told.malformed = open.finish();
     told.stopped = matches!(ended, Ok(true));
     told.warnings(plan).into_iter().for_each(|warning| context.recorder.warn(warning));
