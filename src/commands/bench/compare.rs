@@ -8,6 +8,9 @@ use crate::report::text::seconds;
 const SHARE: f64 = 0.1;
 /// Nor are those whose growth is below the clock's grain and a scheduler's whim, s.
 const GRAIN: f64 = 2e-3;
+/// Stages that wait for the disk vary with it from one bench to the next: they are named where their work
+/// got slower, and are no failure by themselves.
+const DISK: [&str; 2] = ["write", "finish"];
 /// A difference of fewer spreads (of both results together) is within noise.
 const SPREADS: f64 = 3.0;
 /// Spread of a work of which there are too few runs to tell it.
@@ -96,9 +99,11 @@ pub fn compare(own: &BenchResult, earlier: &BenchResult, allowed: f64) -> Vec<Ro
         };
         let few = [before, now].into_iter().filter(|work| work.runs_s.len() < FEW).count() as f64 * UNKNOWN;
         rows.push(judge(None, (before.wall_s, now.wall_s), few + before.spread + now.spread));
+        let slower = rows.last().is_some_and(|row| row.verdict == Verdict::Slower);
         for stage in &now.stages {
             let Some(earlier) = before.stages.iter().find(|s| s.name == stage.name) else { continue };
-            if stage.wall_s >= SHARE * now.wall_s {
+            let disk = DISK.contains(&stage.name.as_str()) && !slower;
+            if stage.wall_s >= SHARE * now.wall_s && !disk {
                 let times = (earlier.wall_s, stage.wall_s);
                 rows.push(judge(Some(&stage.name), times, few + earlier.spread + stage.spread));
             }
@@ -184,6 +189,17 @@ mod tests {
         let mut now = result(1.6, 0.0, 0.5);
         now.noise.spread = 9.0;
         assert_eq!(verdicts(&now, &before)[0], Verdict::Slower);
+    }
+
+    #[test]
+    fn a_slow_disk_alone_is_no_regression() {
+        let named = |wall_s, stage| {
+            let mut result = result(wall_s, 0.0, stage);
+            result.works[0].stages[0].name = "write".into();
+            result
+        };
+        assert_eq!(verdicts(&named(1.1, 0.9), &named(1.0, 0.3)), [Verdict::Fine]);
+        assert_eq!(verdicts(&named(1.6, 0.9), &named(1.0, 0.3)), [Verdict::Slower; 2]);
     }
 
     #[test]
