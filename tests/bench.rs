@@ -196,7 +196,10 @@ fn a_fresh_run_is_compared_as_well() {
         .bench(&["--only", "convolve/dense3_2000", "--threads", "1", "--baseline", &before])
         .output()
         .unwrap();
-    refused(&output, 3, &["convolve/dense3_2000"]);
+    // Stages may have got slower besides, on a busy machine.
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("convolve/dense3_2000 with 1 thread: "), "{said}");
     desk.nothing_is_left();
 }
 

@@ -8,8 +8,16 @@ use crate::report::text::seconds;
 const SHARE: f64 = 0.1;
 /// Nor are those whose growth is below the clock's grain and a scheduler's whim, s.
 const GRAIN: f64 = 2e-3;
+/// Stages that wait for the disk vary with it from one bench to the next: they are named where their work
+/// got slower, and are no failure by themselves.
+const DISK: [&str; 2] = ["write", "finish"];
 /// A difference of fewer spreads (of both results together) is within noise.
 const SPREADS: f64 = 3.0;
+/// Spread of a work of which there are too few runs to tell it.
+const UNKNOWN: f64 = 0.05;
+const FEW: usize = 3;
+/// More than this is not put down to the machine, however noisy it was.
+const MOST_NOISE: f64 = 0.5;
 
 /// What a comparison of two times says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +78,7 @@ pub fn strange(own: &HostFacts, earlier: &HostFacts) -> Option<String> {
 /// Every work that both have, and its stages.
 pub fn compare(own: &BenchResult, earlier: &BenchResult, allowed: f64) -> Vec<Row> {
     let mut rows = Vec::new();
+    let noise = own.noise.spread.max(earlier.noise.spread).min(MOST_NOISE);
     for now in &own.works {
         let same = |before: &&WorkResult| {
             before.work == now.work && before.threads == now.threads && before.backend == now.backend
@@ -81,17 +90,22 @@ pub fn compare(own: &BenchResult, earlier: &BenchResult, allowed: f64) -> Vec<Ro
             let (before, now) = times;
             let verdict = match now / before {
                 ratio if ratio.is_nan() || ratio <= allowed => Verdict::Fine,
-                ratio if ratio - 1.0 <= SPREADS * spread || now - before < GRAIN => Verdict::WithinNoise,
+                ratio if ratio - 1.0 <= noise.max(SPREADS * spread) || now - before < GRAIN => {
+                    Verdict::WithinNoise
+                }
                 _ => Verdict::Slower,
             };
             Row { name: name.clone(), stage: stage.map(str::to_owned), before, now, verdict }
         };
-        rows.push(judge(None, (before.wall_s, now.wall_s), before.spread + now.spread));
+        let few = [before, now].into_iter().filter(|work| work.runs_s.len() < FEW).count() as f64 * UNKNOWN;
+        rows.push(judge(None, (before.wall_s, now.wall_s), few + before.spread + now.spread));
+        let slower = rows.last().is_some_and(|row| row.verdict == Verdict::Slower);
         for stage in &now.stages {
             let Some(earlier) = before.stages.iter().find(|s| s.name == stage.name) else { continue };
-            if stage.wall_s >= SHARE * now.wall_s {
+            let disk = DISK.contains(&stage.name.as_str()) && !slower;
+            if stage.wall_s >= SHARE * now.wall_s && !disk {
                 let times = (earlier.wall_s, stage.wall_s);
-                rows.push(judge(Some(&stage.name), times, earlier.spread + stage.spread));
+                rows.push(judge(Some(&stage.name), times, few + earlier.spread + stage.spread));
             }
         }
     }
@@ -128,8 +142,15 @@ mod tests {
     fn result(wall_s: f64, spread: f64, stage: f64) -> BenchResult {
         let stages =
             vec![StageResult { name: "grid".into(), wall_s: stage, spread, ..StageResult::default() }];
-        let work =
-            WorkResult { work: "a/b".into(), threads: 2, wall_s, spread, stages, ..WorkResult::default() };
+        let work = WorkResult {
+            work: "a/b".into(),
+            threads: 2,
+            runs_s: vec![wall_s; 3],
+            wall_s,
+            spread,
+            stages,
+            ..WorkResult::default()
+        };
         BenchResult { works: vec![work], ..super::super::results::empty() }
     }
 
@@ -150,6 +171,35 @@ mod tests {
             line,
             "a/b with 2 threads, stage grid: 900.0 ms instead of 500.0 ms, 1.80x; allowed are 1.2x"
         );
+    }
+
+    #[test]
+    fn few_runs_and_a_noisy_machine_are_given_the_benefit_of_the_doubt() {
+        let before = result(1.0, 0.0, 0.5);
+        let mut now = result(1.28, 0.0, 0.5);
+        assert_eq!(verdicts(&now, &before)[0], Verdict::Slower);
+        now.works[0].runs_s.truncate(1);
+        assert_eq!(verdicts(&now, &before)[0], Verdict::Slower);
+        let mut once = before.clone();
+        once.works[0].runs_s.truncate(1);
+        assert_eq!(verdicts(&now, &once)[0], Verdict::WithinNoise);
+        let mut now = result(1.4, 0.0, 0.5);
+        now.noise.spread = 0.45;
+        assert_eq!(verdicts(&now, &before)[0], Verdict::WithinNoise);
+        let mut now = result(1.6, 0.0, 0.5);
+        now.noise.spread = 9.0;
+        assert_eq!(verdicts(&now, &before)[0], Verdict::Slower);
+    }
+
+    #[test]
+    fn a_slow_disk_alone_is_no_regression() {
+        let named = |wall_s, stage| {
+            let mut result = result(wall_s, 0.0, stage);
+            result.works[0].stages[0].name = "write".into();
+            result
+        };
+        assert_eq!(verdicts(&named(1.1, 0.9), &named(1.0, 0.3)), [Verdict::Fine]);
+        assert_eq!(verdicts(&named(1.6, 0.9), &named(1.0, 0.3)), [Verdict::Slower; 2]);
     }
 
     #[test]
