@@ -3,6 +3,9 @@
 //! `cargo bench --bench marks -- arena` runs a part. Throughput is in pairs of a decoding and an
 //! encoding spike; times divided by [`DECODING`] are what one decoding spike costs.
 
+mod chance;
+
+use chance::Chance;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nissl::backend::CpuLevel;
 use nissl::kernels::marks::{
@@ -12,20 +15,6 @@ use std::hint::black_box;
 
 /// Spikes of a block.
 const DECODING: usize = 256;
-
-/// Seeded scatter.
-struct Chance(u64);
-
-impl Chance {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-}
 
 /// Marks and positions of units with a place each, and a quarter of background.
 fn spikes(count: usize, width: usize, sides: &[f64], chance: &mut Chance) -> (Vec<f64>, Vec<f64>) {

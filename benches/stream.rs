@@ -6,6 +6,9 @@
 //! any encoder that takes one per mark; `gate` counts the marks nearby to the end, which a spike only
 //! costs where too few are near. `tick` is the classifier's with 41 bins and 32 electrodes.
 
+mod chance;
+
+use chance::Chance;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nissl::backend::CpuLevel;
 use nissl::kernels::hmm::LogLikelihood;
@@ -20,27 +23,13 @@ const ELECTRODES: usize = 32;
 const BINS: usize = 41;
 const KERNEL: MarkKernel = MarkKernel { std: 20.0, reach: 20.0, demanded: 10 };
 
-/// Seeded scatter.
-struct Chance(u64);
-
-impl Chance {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-
-    /// Of one of 14 units, or background.
-    fn mark(&mut self) -> [f32; 4] {
-        let (background, unit) = (self.uniform() < 0.25, (self.uniform() * 14.0).floor());
-        std::array::from_fn(|k| {
-            let middle = 150.0 + 60.0 * (unit * 1.7 + k as f64 * 2.3).sin();
-            (if background { 80.0 + 40.0 * self.normal() } else { middle + 15.0 * self.normal() }) as f32
-        })
-    }
+/// Of one of 14 units, or background.
+fn mark(chance: &mut Chance) -> [f32; 4] {
+    let (background, unit) = (chance.uniform() < 0.25, (chance.uniform() * 14.0).floor());
+    std::array::from_fn(|k| {
+        let middle = 150.0 + 60.0 * (unit * 1.7 + k as f64 * 2.3).sin();
+        (if background { 80.0 + 40.0 * chance.normal() } else { middle + 15.0 * chance.normal() }) as f32
+    })
 }
 
 fn encode(criterion: &mut Criterion) {
@@ -49,11 +38,11 @@ fn encode(criterion: &mut Criterion) {
     let mut encoders: Vec<Encoder<f32>> =
         (0..ELECTRODES).map(|_| Encoder::new(level, (MARKS, 4, BINS), KERNEL)).collect();
     for encoder in &mut encoders {
-        for mark in 0..MARKS {
-            encoder.learn(&chance.mark(), mark / 30 % BINS);
+        for learned in 0..MARKS {
+            encoder.learn(&mark(&mut chance), learned / 30 % BINS);
         }
     }
-    let marks: Vec<[f32; 4]> = (0..509).map(|_| chance.mark()).collect();
+    let marks: Vec<[f32; 4]> = (0..509).map(|_| mark(&mut chance)).collect();
     let (shares, mut out) = (vec![1.0 / BINS as f64; BINS], vec![0.0; BINS]);
     let mut group = criterion.benchmark_group("encode");
     group.throughput(Throughput::Elements(MARKS as u64));
@@ -119,7 +108,7 @@ fn tick(criterion: &mut Criterion) {
         let mut chance = Chance(5);
         for sample in 0..30_000 {
             estimator.position(f64::from([4, 20, 35][sample % 3]), 20.0);
-            estimator.spike(i64::MIN, sample % ELECTRODES, &chance.mark());
+            estimator.spike(i64::MIN, sample % ELECTRODES, &mark(&mut chance));
         }
         let mut at = 0;
         group.bench_function(format!("classifier {spikes} spikes"), |bencher| {
@@ -129,7 +118,7 @@ fn tick(criterion: &mut Criterion) {
                     let mut waiting = 0;
                     while waiting < spikes {
                         let outcome =
-                            estimator.spike(at + waiting, waiting as usize % ELECTRODES, &chance.mark());
+                            estimator.spike(at + waiting, waiting as usize % ELECTRODES, &mark(&mut chance));
                         waiting += i64::from(outcome == nissl::kernels::realtime::SpikeOutcome::Estimated);
                     }
                     at += 180;

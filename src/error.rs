@@ -93,9 +93,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The memory limit is too small for even one chunk.
+    /// The memory limit is too small for what must be held at once.
     #[error(
-        "--memory {} is too little for one chunk of {what}; the least that works is --memory {}",
+        "--memory {} is too little for {what}; the least that works is --memory {}",
         crate::units::format_bytes(*.limit), crate::units::format_bytes(*.least)
     )]
     Memory {
@@ -103,7 +103,7 @@ pub enum Error {
         limit: u64,
         /// The smallest limit that works, bytes.
         least: u64,
-        /// What the chunk is of.
+        /// What is held at once: `one chunk of epochs`.
         what: String,
     },
 

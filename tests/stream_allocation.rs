@@ -2,8 +2,10 @@
 //! engines, the ripple detector, the ring, histograms and bad records, under an allocator that counts.
 
 mod common;
+mod counting_allocator;
 mod stream_common;
 
+use counting_allocator::calls;
 use nissl::backend::CpuLevel;
 use nissl::commands::decode::stream::bytes::{ByteSource, Input};
 use nissl::commands::decode::stream::config::RealtimeConfig;
@@ -16,51 +18,16 @@ use nissl::commands::decode::stream::source::{Lfp, Replay, Source, World};
 use nissl::commands::decode::stream::ticking::{Manner, Ticking};
 use nissl::commands::decode::stream::{Engine, TickRecord};
 use nissl::kernels::ripple::{Detector, Settings};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Instant;
 use stream_common::*;
-
-thread_local! {
-    /// Counted while true, for this thread alone: the test harness has others.
-    static WATCHED: Cell<bool> = const { Cell::new(false) };
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn note() {
-    if WATCHED.try_with(Cell::get).unwrap_or(false) {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-    }
-}
-
-// SAFETY: everything is the system's own; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        note();
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.dealloc(place, layout) }
-    }
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Watches from the hundredth tick on.
 struct Watching {
     began: Instant,
     ticks: Cell<u64>,
+    /// Calls of the allocator before.
+    before: Cell<u64>,
 }
 
 impl World for Watching {
@@ -76,7 +43,7 @@ impl World for Watching {
     fn ticked(&self) {
         self.ticks.set(self.ticks.get() + 1);
         if self.ticks.get() == 100 {
-            WATCHED.set(true);
+            self.before.set(calls());
         }
     }
 }
@@ -90,13 +57,12 @@ fn run(engine: &mut dyn Engine, source: &mut dyn Source, paced: bool, lfp: bool)
     let schedule = Schedule::new(Some(180.0), CLOCK);
     let ripples = lfp.then_some((&mut detector, 0));
     let mut ticking = Ticking::new(engine, ripples, producer, schedule, manner);
-    let world = Watching { began: Instant::now(), ticks: Cell::new(0) };
-    COUNT.set(0);
+    let world = Watching { began: Instant::now(), ticks: Cell::new(0), before: Cell::new(0) };
     let ended = ticking.run(source, &world);
-    WATCHED.set(false);
+    let allocations = calls() - world.before.get();
     assert!(!ended.unwrap());
     assert!(ticking.dropped() > 0 || consumer.pop(&mut TickRecord::new(&shape)));
-    (COUNT.get(), world.ticks.get())
+    (allocations, world.ticks.get())
 }
 
 fn engine(set: Set) -> Realtime {
@@ -104,15 +70,6 @@ fn engine(set: Set) -> Realtime {
     let config = RealtimeConfig::from_json(&text, "config.json").unwrap();
     let level = *CpuLevel::available().last().unwrap();
     Realtime::new(level, &config, Dedup::Electrode)
-}
-
-#[test]
-fn the_counter_counts() {
-    COUNT.set(0);
-    WATCHED.set(true);
-    drop(std::hint::black_box(vec![1u8; 100]));
-    WATCHED.set(false);
-    assert_eq!(COUNT.get(), 2);
 }
 
 #[test]
@@ -160,7 +117,7 @@ fn streams_with_bad_records_allocate_nothing() {
         }
     }
     std::fs::write(&path, bytes).unwrap();
-    let world = Watching { began: Instant::now(), ticks: Cell::new(0) };
+    let world = Watching { began: Instant::now(), ticks: Cell::new(0), before: Cell::new(0) };
     let mut source = ByteSource::open(Input::File, &path, Some(0.05), &world).unwrap();
     source.clock(&world).unwrap();
     let (allocations, ticks) = run(&mut engine(set), &mut source, false, true);

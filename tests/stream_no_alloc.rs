@@ -1,5 +1,8 @@
 //! No event of a stream allocates: engines and the ripple detector under an allocator that counts.
 
+mod counting_allocator;
+
+use counting_allocator::calls;
 use nissl::backend::CpuLevel;
 use nissl::commands::decode::encoding::{
     EncodingData, EncodingModel, EncodingTrain, Likelihood, RateUnits, Settings,
@@ -12,64 +15,12 @@ use nissl::commands::decode::stream::realtime::Realtime;
 use nissl::commands::decode::stream::{Engine, TickRecord};
 use nissl::kernels::realtime::Dedup;
 use nissl::kernels::ripple::{Detector, Settings as Ripples};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// Counts what the thread that asks allocates, grows or frees.
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that ends has no counter any more.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: all is passed on to the system's allocator; a counter is all that is added.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Calls of the allocator while `work` runs.
 fn allocations(work: impl FnOnce()) -> u64 {
-    let before = CALLS.with(Cell::get);
+    let before = calls();
     work();
-    CALLS.with(Cell::get) - before
-}
-
-#[test]
-fn the_allocator_counts() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(3)))), 2);
-    let mut grown = vec![1u8; 3];
-    assert_eq!(allocations(|| grown.reserve_exact(5000)), 1);
-    assert_eq!(allocations(|| grown.clear()), 0);
+    calls() - before
 }
 
 struct Chance(u64);
@@ -189,8 +140,9 @@ fn the_kde_engine_allocates_nothing() {
                 spike_buffer: 500,
                 credible_level: 0.5,
                 credible_max: 5,
+                memory: u64::MAX,
             };
-            let mut engine = kde::engine(&options, &model, &settings, level).unwrap();
+            let (mut engine, _) = kde::engine(&options, &model, &settings, level).unwrap();
             drive(engine.as_mut(), 100, 10);
             let counts = engine.counts();
             assert!(counts.used > 300 && counts.dropped > 100 && counts.non_finite == 100, "{counts:?}");
@@ -216,9 +168,15 @@ fn a_filter_that_restarts_allocates_nothing() {
         log_floor: nissl::commands::decode::options::LogFloor::Relative(2000.0),
         ..Options::default()
     };
-    let settings =
-        KdeSettings { clock: 30_000.0, step: 0.006, spike_buffer: 500, credible_level: 0.5, credible_max: 5 };
-    let mut engine = kde::engine(&options, &model, &settings, level).unwrap();
+    let settings = KdeSettings {
+        clock: 30_000.0,
+        step: 0.006,
+        spike_buffer: 500,
+        credible_level: 0.5,
+        credible_max: 5,
+        memory: u64::MAX,
+    };
+    let (mut engine, _) = kde::engine(&options, &model, &settings, level).unwrap();
     let mut record = TickRecord::new(&engine.shape());
     let calls = allocations(|| {
         for tick in 0..40 {

@@ -8,9 +8,11 @@ pandas. Its processes, MPI and network are left out (mpi4py is replaced by a stu
 and decoder classes, spike by spike and tick by tick, after the buffers were filled with the marks of the recording's
 beginning. It does the last --peer-ticks ticks of the recording, for it takes milliseconds a spike.
 
-nissl replays the whole recording from a file of event records as fast as it can; its buffers fill as it goes, so
-that the last third of the ticks meets full ones. Latency is from a tick's arrival to its record in the queue, work the
-encoding of the tick's spikes besides: what the peer's times are compared with.
+nissl replays the whole recording from a file of event records, as fast as it can or, with --paced, at its own pace
+as a rig would (it then takes as long as the recording); its buffers fill as it goes, so that the last third of the
+ticks meets full ones. Latency is from a tick's arrival to its record in the queue, work the encoding of the tick's
+spikes besides: what the peer's times are compared with. At full speed only the work says something: latency is then
+the wait in the queue.
 """
 import argparse
 import json
@@ -37,6 +39,8 @@ parser.add_argument("--minutes", type=float, default=30.0)
 parser.add_argument("--electrodes", type=int, default=32)
 parser.add_argument("--marks", type=int, default=50_000, help="room for marks of each electrode")
 parser.add_argument("--peer-ticks", type=int, default=500)
+parser.add_argument("--paced", action="store_true", help="nissl keeps to the recording's time")
+parser.add_argument("--flags", default="", help="more flags for nissl, in quotes: '--realtime-priority 50 --pin-core 1'")
 parser.add_argument("--nissl", default="target/release/nissl")
 parser.add_argument("--work", default="target/peers-stream", help="folder for recording and results; they stay")
 options = parser.parse_args()
@@ -201,7 +205,8 @@ def main():
                                  peer(config(), *made)):
             row(name, seconds)
     subprocess.run([options.nissl, "decode", "--stream", events, "-o", work / "ticks.npy", "--force", "-q",
-                    "--realtime-config", settings, "--report", report], check=True)
+                    "--realtime-config", settings, "--report", report, *["--paced"] * options.paced,
+                    *options.flags.split()], check=True)
     counts = json.loads(report.read_text())["outcome"]["counts"]
     for name in ["latency", "work"]:
         found = counts[name]

@@ -22,7 +22,15 @@ pub struct StreamFlags {
     /// Decode tick by tick, from events as they come
     #[arg(
         long,
-        conflicts_with_all = ["save", "plot", "compress", "fit_only", "seed", "drop_repeated_spikes"]
+        conflicts_with_all = [
+            "save",
+            "plot",
+            "compress",
+            "fit_only",
+            "seed",
+            "drop_repeated_spikes",
+            "position_weights"
+        ]
     )]
     stream: bool,
 

@@ -8,6 +8,7 @@
 use super::encoding::EncodingModel;
 use super::options::{Algorithm, Likelihood, Options, Precision};
 use crate::backend::CpuLevel;
+use crate::error::{Error, Result};
 use crate::kernels::marks::{
     self, Accuracy, Bandwidths, Choice, EncodingSpikes, Intensity, Method, PlaceBins, observed_error,
 };
@@ -158,6 +159,37 @@ impl Electrodes<'_> {
 impl MarkModels {
     /// Chooses for every electrode, and makes the tables if they fit in a part of `memory` bytes.
     pub fn new(options: &Options, electrodes: Electrodes<'_>, (memory, level): (u64, CpuLevel)) -> Self {
+        let most = (memory / SHARE_OF_A_UNIT, memory / SHARE_WHILE_PLANNING);
+        MarkModels::within(options, electrodes, most, level)
+    }
+
+    /// One table for each electrode, all held: for who cannot wait for tables. `other` bytes of the
+    /// limit of `memory` are taken already.
+    ///
+    /// # Errors
+    /// They do not fit.
+    pub fn whole(
+        options: &Options,
+        electrodes: Electrodes<'_>,
+        (memory, other): (u64, u64),
+        level: CpuLevel,
+    ) -> Result<Self> {
+        let most = (u64::MAX, memory.saturating_sub(other));
+        let models = MarkModels::within(options, electrodes, most, level);
+        if models.held.is_some() || models.units.is_empty() {
+            return Ok(models);
+        }
+        let (least, what) = (other.saturating_add(models.bytes()), "tables of all electrodes".into());
+        Err(Error::Memory { limit: memory, least, what })
+    }
+
+    /// The same where a unit may take `unit` bytes and all tables `room`.
+    fn within(
+        options: &Options,
+        electrodes: Electrodes<'_>,
+        (unit, room): (u64, u64),
+        level: CpuLevel,
+    ) -> Self {
         if options.likelihood == Likelihood::Sorted {
             return MarkModels::default();
         }
@@ -165,11 +197,11 @@ impl MarkModels {
         let (choices, observed): (Vec<Choice>, Vec<f64>) =
             trains.into_par_iter().map(|train| electrodes.choose(train, options)).unzip();
         let cut = |(train, choice)| {
-            let ranges = electrodes.cut(train, choice, memory / SHARE_OF_A_UNIT);
+            let ranges = electrodes.cut(train, choice, unit);
             ranges.into_iter().map(move |bins| (train, bins))
         };
         let units: Vec<_> = choices.iter().enumerate().flat_map(cut).collect();
-        let (room, taken) = (memory / SHARE_WHILE_PLANNING, AtomicU64::new(0));
+        let taken = AtomicU64::new(0);
         let make = |(train, bins): (usize, Range<usize>)| {
             let intensity = electrodes.intensity((train, bins.clone()), choices[train]);
             let (bytes, scratch) = (intensity.bytes() as u64, intensity.scratch_bytes(level) as u64);

@@ -4,16 +4,22 @@
 //! electrode's spikes at a time in lanes; then every row adds those of its spikes, electrode after
 //! electrode in time order, in double precision. So neither chunks nor threads show in the sums.
 
+mod part;
+mod rows;
+
+pub(super) use rows::{add, begin, settle};
+
 use super::mark_models::{Electrodes, MarkModels, Unit};
 use super::store::Stored;
 use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::LogLikelihood;
-use crate::kernels::marks::{Intensity, Scratch, by_marks};
+use crate::kernels::marks::{Intensity, Scratch};
 use crate::kernels::simd::Element;
 use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
+use part::Part;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,26 +139,6 @@ struct Room<T> {
     some: Vec<T>,
 }
 
-/// A train's spikes of one chunk.
-struct Part {
-    /// Which they are.
-    spikes: Range<usize>,
-    /// Order in which they are computed, counted from the first; empty for time order.
-    order: Vec<usize>,
-    /// Place of each in that order; empty likewise.
-    places: Vec<u32>,
-    /// Place of the first in the chunk's buffer.
-    base: usize,
-}
-
-impl Part {
-    /// Where the log intensity of `spike` lies in the chunk's buffer, in rows.
-    fn row_of(&self, spike: usize) -> usize {
-        let at = spike - self.spikes.start;
-        self.base + self.places.get(at).map_or(at, |&place| place as usize)
-    }
-}
-
 impl Likelihood<'_> {
     /// Interior place bins.
     fn bins(&self) -> usize {
@@ -166,22 +152,8 @@ impl Likelihood<'_> {
 
     /// The spikes of every train in a chunk, and in which order they are computed.
     fn parts(&self, chunk: &Chunk) -> Vec<Part> {
-        let part = |train: &Train<'_>| {
-            let spikes = train.within(chunk.start, chunk.end);
-            let mut order = Vec::new();
-            if let Adds::Marks { marks, width, similar, .. } = &train.adds
-                && !similar.is_empty()
-            {
-                order = (0..spikes.len()).collect();
-                by_marks(&mut order, &marks[spikes.start * width..spikes.end * width], similar, BLOCK);
-            }
-            let mut places = vec![0; order.len()];
-            for (place, &at) in order.iter().enumerate() {
-                places[at] = place as u32;
-            }
-            Part { spikes, order, places, base: 0 }
-        };
-        let mut parts: Vec<Part> = self.trains.par_iter().map(part).collect();
+        let mut parts: Vec<Part> =
+            self.trains.par_iter().map(|train| Part::of(train, chunk.start, chunk.end)).collect();
         let mut base = 0;
         for part in &mut parts {
             part.base = base;
@@ -309,20 +281,6 @@ struct Computed<'a, T> {
     parts: &'a [Part],
 }
 
-/// Begins the bins of a row: without spikes they cost the ground process.
-pub(super) fn begin(sum: &mut [f64], ground: &[f64], missing: bool) {
-    for (value, ground) in sum.iter_mut().zip(ground) {
-        *value = if missing { 0.0 } else { -ground };
-    }
-}
-
-/// Adds a spike's log intensities to the bins of a row.
-pub(super) fn add<T: Value>(sum: &mut [f64], more: &[T]) {
-    for (value, &m) in sum.iter_mut().zip(more) {
-        *value += m.widen();
-    }
-}
-
 /// Binds [`Likelihood`] to chunks, in one element type.
 pub struct LikelihoodPass<'a, T> {
     /// What is computed.
@@ -364,21 +322,6 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
         );
         Ok(())
     }
-}
-
-/// Ends a row of sums: its values less their greatest, which is returned as the offset.
-pub(super) fn settle<T: Value>(sum: &[f64], values: &mut [T]) -> f64 {
-    let offset = greatest(sum);
-    for (value, s) in values.iter_mut().zip(sum) {
-        *value = T::round_from(s - offset);
-    }
-    offset
-}
-
-/// The greatest value where it is finite, else 0.
-fn greatest(values: &[f64]) -> f64 {
-    let most = values.iter().fold(f64::NEG_INFINITY, |most, &value| most.max(value));
-    if most.is_finite() { most } else { 0.0 }
 }
 
 /// A source without input: chunks are all there is to know.

@@ -11,6 +11,7 @@ mod layout;
 mod partial;
 mod variables;
 
+use crate::io::netcdf::scales::{not_a_number, set_fill};
 pub use layout::{Columns, ResultLayout, ResultState};
 pub use variables::{Row, Variable};
 
@@ -252,12 +253,12 @@ impl ResultFile {
             dtype: variable.dtype(),
             chunks: compress.map(|_| chunks),
             deflate: compress,
-            fill: coordinates::not_a_number(variable.dtype()),
+            fill: not_a_number(variable.dtype()),
         };
         let width = length.unwrap_or(1) * spec.dtype.size();
         let partial = self.chunk_rows.map(|chunk| Partial::new(chunk, self.rows, width));
         let id = self.writer.create(&spec)?;
-        coordinates::set_fill(self.writer.as_mut(), name, variable.dtype())?;
+        set_fill(self.writer.as_mut(), name, variable.dtype())?;
         if let Some(names) = variable.coordinates(layout) {
             self.writer.set_attribute(name, &text_attribute("coordinates", &names))?;
         }

@@ -10,6 +10,7 @@ mod contents;
 pub mod layout;
 mod missing;
 pub mod read;
+pub mod scales;
 pub mod write;
 
 pub use cf::CfDecoder;

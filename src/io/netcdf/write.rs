@@ -5,6 +5,7 @@
 //! by row in the order of the layout's dimensions.
 
 use super::layout::{Companion, Dimension, RasterLayout, Values, text, text_attribute, unique};
+use super::scales::{name_without_values, not_a_number, set_dimension_id, set_fill};
 use crate::array::{ByteOrder, Dtype, to_f32};
 use crate::error::{Error, Result};
 use crate::io::{
@@ -13,8 +14,6 @@ use crate::io::{
 
 /// Bytes of a coordinate that are copied at a time.
 const COPY: usize = 1 << 20;
-/// What netCDF writes into `NAME` of a dimension without values, before its length.
-const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";
 
 /// A result variable over the dimensions of a layout.
 #[derive(Debug, Clone)]
@@ -134,14 +133,7 @@ impl Made<'_> {
             Some(coordinate) => self.values(coordinate)?,
             None => self.length_only(name, *length)?,
         }
-        self.dimension_id(name, id)
-    }
-
-    /// The netCDF library numbers dimensions by this; without it their order is left to chance.
-    fn dimension_id(&mut self, name: &str, id: usize) -> Result<()> {
-        let value = AttributeValue::Int(vec![id as i64], Dtype::I32);
-        let attribute = Attribute { name: "_Netcdf4Dimid".into(), shape: Vec::new(), value };
-        self.writer.set_attribute(name, &attribute)
+        set_dimension_id(self.writer, name, id)
     }
 
     fn length_only(&mut self, name: &str, length: u64) -> Result<()> {
@@ -161,7 +153,7 @@ impl Made<'_> {
             self.writer.append(id, &zeros[..part as usize])?;
             rest -= part;
         }
-        self.writer.set_attribute(name, &text_attribute("NAME", &format!("{NO_VARIABLE}{length:>10}")))
+        self.writer.set_attribute(name, &text_attribute("NAME", &name_without_values(length)))
     }
 
     fn companion(&mut self, companion: &Companion) -> Result<()> {
@@ -222,21 +214,16 @@ impl Made<'_> {
         self.claim(variable.name)?;
         let chunks = self.layout.chunks.clone().map(|chunks| variable.with_labels(chunks, |_| 1));
         let shape = variable.shape(self.layout);
-        let nan = not_a_number(variable.dtype);
         let spec = DatasetSpec {
             path: variable.name.to_owned(),
             chunks: chunks.filter(|chunks| chunks.len() == shape.len() && !shape.contains(&0)),
             shape,
             dtype: variable.dtype,
             deflate: variable.deflate,
-            fill: nan.clone(),
+            fill: not_a_number(variable.dtype),
         };
         let id = self.writer.create(&spec)?;
-        if nan.is_some() {
-            let value = AttributeValue::Float(vec![f64::NAN], variable.dtype);
-            let fill = Attribute { name: "_FillValue".into(), shape: vec![1], value };
-            self.writer.set_attribute(variable.name, &fill)?;
-        }
+        set_fill(self.writer, variable.name, variable.dtype)?;
         let replaced =
             |attribute: &&Attribute| variable.attributes.iter().all(|own| own.name != attribute.name);
         let inherited: Vec<Attribute> = self.layout.attributes.iter().filter(replaced).cloned().collect();
@@ -256,17 +243,8 @@ impl Made<'_> {
         let texts: Vec<Vec<u8>> = labels.iter().map(|label| label.as_bytes().to_vec()).collect();
         self.writer.create_text(&name, &[texts.len() as u64], &texts)?;
         self.names.push(name.clone());
-        self.dimension_id(&name, id)?;
+        set_dimension_id(self.writer, &name, id)?;
         Ok(name)
-    }
-}
-
-/// NaN of a floating type as a little-endian element; nothing for integers.
-fn not_a_number(dtype: Dtype) -> Option<Vec<u8>> {
-    match dtype {
-        Dtype::F32 => Some(f32::NAN.to_le_bytes().to_vec()),
-        Dtype::F64 => Some(f64::NAN.to_le_bytes().to_vec()),
-        _ => None,
     }
 }
 

@@ -252,6 +252,32 @@ pub trait Mark: Element {
     ) -> usize;
 }
 
+/// The entry points of one element type over the bodies of its name.
+macro_rules! entries {
+    ($type:ty, $sums:ident, $nearby:ident) => {
+        fn sums(level: CpuLevel, chains: &Chains<'_, $type>, mark: &[f64], scale: f64, sums: &mut [f64]) {
+            chains.check();
+            assert!(mark.len() == chains.width && sums.len() == chains.heads.len());
+            // SAFETY: checked; the level is limited to what the machine has.
+            unsafe { $sums(level.min(CpuLevel::detect()), chains, mark.as_ptr(), scale, sums) }
+        }
+
+        fn nearby(
+            level: CpuLevel,
+            chains: &Chains<'_, $type>,
+            (low, high): (&[$type], &[$type]),
+            first: usize,
+            enough: usize,
+        ) -> usize {
+            chains.check();
+            assert!(low.len() == chains.width && high.len() == chains.width);
+            let cube = (low.as_ptr(), high.as_ptr());
+            // SAFETY: checked; the level is limited to what the machine has.
+            unsafe { $nearby(level.min(CpuLevel::detect()), chains, cube, first, enough) }
+        }
+    };
+}
+
 impl Mark for f32 {
     fn down(bound: f64) -> f32 {
         let near = bound as f32;
@@ -263,26 +289,7 @@ impl Mark for f32 {
         if f64::from(near) < bound { near.next_up() } else { near }
     }
 
-    fn sums(level: CpuLevel, chains: &Chains<'_, f32>, mark: &[f64], scale: f64, sums: &mut [f64]) {
-        chains.check();
-        assert!(mark.len() == chains.width && sums.len() == chains.heads.len());
-        // SAFETY: checked; the level is limited to what the machine has.
-        unsafe { sums_single_at(level.min(CpuLevel::detect()), chains, mark.as_ptr(), scale, sums) }
-    }
-
-    fn nearby(
-        level: CpuLevel,
-        chains: &Chains<'_, f32>,
-        (low, high): (&[f32], &[f32]),
-        first: usize,
-        enough: usize,
-    ) -> usize {
-        chains.check();
-        assert!(low.len() == chains.width && high.len() == chains.width);
-        let cube = (low.as_ptr(), high.as_ptr());
-        // SAFETY: checked; the level is limited to what the machine has.
-        unsafe { nearby_single_at(level.min(CpuLevel::detect()), chains, cube, first, enough) }
-    }
+    entries!(f32, sums_single_at, nearby_single_at);
 }
 
 impl Mark for f64 {
@@ -294,24 +301,5 @@ impl Mark for f64 {
         bound
     }
 
-    fn sums(level: CpuLevel, chains: &Chains<'_, f64>, mark: &[f64], scale: f64, sums: &mut [f64]) {
-        chains.check();
-        assert!(mark.len() == chains.width && sums.len() == chains.heads.len());
-        // SAFETY: checked; the level is limited to what the machine has.
-        unsafe { sums_double_at(level.min(CpuLevel::detect()), chains, mark.as_ptr(), scale, sums) }
-    }
-
-    fn nearby(
-        level: CpuLevel,
-        chains: &Chains<'_, f64>,
-        (low, high): (&[f64], &[f64]),
-        first: usize,
-        enough: usize,
-    ) -> usize {
-        chains.check();
-        assert!(low.len() == chains.width && high.len() == chains.width);
-        let cube = (low.as_ptr(), high.as_ptr());
-        // SAFETY: checked; the level is limited to what the machine has.
-        unsafe { nearby_double_at(level.min(CpuLevel::detect()), chains, cube, first, enough) }
-    }
+    entries!(f64, sums_double_at, nearby_double_at);
 }

@@ -3,11 +3,8 @@
 use super::ResultLayout;
 use crate::array::Dtype;
 use crate::error::Result;
-use crate::io::netcdf::text_attribute;
-use crate::io::{Attribute, AttributeValue, DatasetSpec, Writer};
-
-/// What the netCDF library writes into `NAME` of a dimension without values, before its length.
-const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";
+use crate::io::netcdf::scales::{name_without_values, not_a_number, set_dimension_id, set_fill, set_scale};
+use crate::io::{DatasetSpec, Writer};
 
 /// All that is known before the first row.
 pub(super) struct Coordinates<'a> {
@@ -22,17 +19,16 @@ impl Coordinates<'_> {
     pub fn write(mut self) -> Result<()> {
         let states = self.layout.states.len();
         self.numbers("time", self.layout.time, true)?;
-        self.dimension_id("time", 0)?;
+        set_dimension_id(self.writer, "time", 0)?;
         self.writer.create_dimension("state_bins", self.wide as u64)?;
-        let name = format!("{NO_VARIABLE}{:>10}", self.wide);
-        self.scale("state_bins", &name)?;
-        self.dimension_id("state_bins", 1)?;
+        set_scale(self.writer, "state_bins", &name_without_values(self.wide as u64))?;
+        set_dimension_id(self.writer, "state_bins", 1)?;
         self.of_states(states)?;
         self.of_bins()?;
         let of_bin: Vec<usize> = self.layout.state_bins().map(|(state, _)| state).collect();
         self.integers("state_ind", &of_bin, false)?;
-        self.scale("state_ind", "state_ind")?;
-        self.dimension_id("state_ind", if states > 1 { 3 } else { 2 })
+        set_scale(self.writer, "state_ind", "state_ind")?;
+        set_dimension_id(self.writer, "state_ind", if states > 1 { 3 } else { 2 })
     }
 
     /// `states` and what goes along them; scalars without any attribute where there is one state.
@@ -46,8 +42,8 @@ impl Coordinates<'_> {
         if scalar {
             return Ok(());
         }
-        self.scale("states", "states")?;
-        self.dimension_id("states", 2)?;
+        set_scale(self.writer, "states", "states")?;
+        set_dimension_id(self.writer, "states", 2)?;
         self.writer.attach_scale("environments", 0, "states")?;
         self.writer.attach_scale("encoding_groups", 0, "states")
     }
@@ -78,7 +74,7 @@ impl Coordinates<'_> {
             self.writer.append(id, &bytes)?;
         }
         set_fill(self.writer, name, Dtype::F64)?;
-        if scale { self.scale(name, name) } else { Ok(()) }
+        if scale { set_scale(self.writer, name, name) } else { Ok(()) }
     }
 
     fn integers(&mut self, name: &str, values: &[usize], scalar: bool) -> Result<()> {
@@ -86,18 +82,6 @@ impl Coordinates<'_> {
         let id = self.writer.create(&spec(name, length, Dtype::I64))?;
         let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as i64).to_le_bytes()).collect();
         self.writer.append(id, &bytes)
-    }
-
-    /// A scale by its attributes alone: nothing need ever be attached to it.
-    fn scale(&mut self, path: &str, name: &str) -> Result<()> {
-        self.writer.set_attribute(path, &text_attribute("CLASS", "DIMENSION_SCALE"))?;
-        self.writer.set_attribute(path, &text_attribute("NAME", name))
-    }
-
-    /// The netCDF library orders dimensions by this.
-    fn dimension_id(&mut self, name: &str, id: i64) -> Result<()> {
-        let value = AttributeValue::Int(vec![id], Dtype::I32);
-        self.writer.set_attribute(name, &Attribute { name: "_Netcdf4Dimid".into(), shape: Vec::new(), value })
     }
 }
 
@@ -110,22 +94,4 @@ fn spec(name: &str, length: Option<usize>, dtype: Dtype) -> DatasetSpec {
         deflate: None,
         fill: not_a_number(dtype),
     }
-}
-
-/// NaN as one stored element; nothing for integers.
-pub(super) fn not_a_number(dtype: Dtype) -> Option<Vec<u8>> {
-    match dtype {
-        Dtype::F32 => Some(f32::NAN.to_le_bytes().to_vec()),
-        Dtype::F64 => Some(f64::NAN.to_le_bytes().to_vec()),
-        _ => None,
-    }
-}
-
-/// Sets `_FillValue` of a float variable.
-pub(super) fn set_fill(writer: &mut dyn Writer, name: &str, dtype: Dtype) -> Result<()> {
-    if not_a_number(dtype).is_none() {
-        return Ok(());
-    }
-    let value = AttributeValue::Float(vec![f64::NAN], dtype);
-    writer.set_attribute(name, &Attribute { name: "_FillValue".into(), shape: vec![1], value })
 }

@@ -3,8 +3,7 @@
 //! Times are samples of the spike clock; positions are in the unit of the bins. Posteriors are
 //! `[state][bin]`, likelihoods `[bin]`.
 
-/// Spikes of one tick that a record can name.
-pub const SLOTS: usize = 10;
+pub use crate::kernels::realtime::SLOTS;
 
 /// Sizes and labels of what an engine gives.
 #[derive(Debug, Clone, PartialEq)]

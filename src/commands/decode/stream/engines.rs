@@ -20,7 +20,8 @@ pub fn engine(prepared: &mut Prepared, clock: f64, level: CpuLevel) -> Result<Bo
         Some(engine) if clock == frozen.settings.clock => Ok(engine),
         _ => {
             frozen.settings.clock = clock;
-            kde::engine(&prepared.options.decode, &frozen.model, &frozen.settings, level)
+            let made = kde::engine(&prepared.options.decode, &frozen.model, &frozen.settings, level)?;
+            Ok(made.0)
         }
     }
 }

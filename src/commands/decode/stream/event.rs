@@ -192,7 +192,8 @@ impl EventReader {
         let clock = f64::from_le_bytes(*bytes);
         if !(clock > 0.0 && clock <= FASTEST) {
             let expected = format!("samples per second, above 0 and at most {FASTEST:e}");
-            return Err(Error::data(place, format!("a clock of {clock}"), expected, ""));
+            let advice = "bytes 8 to 15 of the stream hold it as little-endian float64";
+            return Err(Error::data(place, format!("a clock of {clock}"), expected, advice));
         }
         self.start += HEADER;
         self.clock = Some(clock);

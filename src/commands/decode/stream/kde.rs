@@ -30,6 +30,9 @@ use crate::kernels::hmm::{Chain, Filter, Likelihood, Outcome};
 use crate::kernels::marks::{Intensity, Scratch};
 use crate::kernels::realtime::{Credible, greatest};
 
+/// Bytes of a waiting spike besides its row, about.
+const WAITING: usize = 64;
+
 /// What the engine needs to know besides the model and the options of the offline run.
 #[derive(Debug, Clone)]
 pub struct KdeSettings {
@@ -43,22 +46,29 @@ pub struct KdeSettings {
     pub credible_level: f64,
     /// Spikes of at most so many credible bins are named.
     pub credible_max: i32,
+    /// Memory limit, bytes.
+    pub memory: u64,
 }
 
-/// Makes the engine, in the precision that `options` ask for.
+/// Makes the engine, in the precision that `options` ask for, and tells what it and its model take,
+/// bytes.
 ///
 /// # Errors
 /// A model of sorted units, electrodes whose names are no numbers, states or penalties that need the
-/// animal's position, or probabilities that do not fit the states.
+/// animal's position, probabilities that do not fit the states, or too little memory.
 pub fn engine(
     options: &Options,
     model: &EncodingModel,
     settings: &KdeSettings,
     level: CpuLevel,
-) -> Result<Box<dyn Engine>> {
+) -> Result<(Box<dyn Engine>, u64)> {
+    fn boxed<T: Value + 'static>(kde: Kde<T>) -> (Box<dyn Engine>, u64) {
+        let bytes = kde.bytes;
+        (Box::new(kde), bytes)
+    }
     Ok(match options.precision {
-        Precision::F32 => Box::new(Kde::<f32>::new(options, model, settings, level)?),
-        Precision::F64 => Box::new(Kde::<f64>::new(options, model, settings, level)?),
+        Precision::F32 => boxed(Kde::<f32>::new(options, model, settings, level)?),
+        Precision::F64 => boxed(Kde::<f64>::new(options, model, settings, level)?),
     })
 }
 
@@ -98,6 +108,8 @@ pub struct Kde<T> {
     /// End of the last row.
     last: Option<i64>,
     counts: Counts,
+    /// Tables, waiting spikes and the model they came from.
+    bytes: u64,
 }
 
 impl<T: Value> Kde<T> {
@@ -117,7 +129,11 @@ impl<T: Value> Kde<T> {
         let floors = prepare::floors(model, options.log_floor);
         // A tick cannot wait for tables: all are held.
         let encoding = Encoding { model, floors: &floors };
-        let intensities = MarkModels::new(options, encoding, (u64::MAX, level)).into_tables();
+        let waiting = settings.spike_buffer * (model.bins() * size_of::<T>() + WAITING);
+        let taken = (model.bytes() + waiting) as u64;
+        let models = MarkModels::whole(options, encoding, (settings.memory, taken), level)?;
+        let bytes = taken + models.bytes();
+        let intensities = models.into_tables();
         let (bins, per_bin) = (model.bins(), model.rate_units.per_bin(settings.step));
         let widths: Vec<usize> = model.trains.iter().map(|train| train.width).collect();
         let state_names = states.names.iter().map(ToString::to_string).collect();
@@ -150,6 +166,7 @@ impl<T: Value> Kde<T> {
             step: (settings.step * settings.clock).round() as i64,
             last: None,
             counts: Counts::default(),
+            bytes,
             filter: Filter::new(chain),
             widths,
             intensities,

@@ -49,8 +49,16 @@ fn column(reader: &mut Reader, data: &Numbers, channel: Option<usize>) -> Result
             return Err(data.wrong(format!("shape {shape:?}"), "(n) or (n, channels)"));
         }
     };
-    let values = reader.values(data)?;
-    Ok(values.iter().skip(channel).step_by(width).map(|&value| value as f32).collect())
+    reader.take(data.rows().saturating_mul(4), &data.place)?;
+    // Probes have hundreds of channels: of each block only the one asked for is kept.
+    let (mut values, mut block) = (Vec::new(), Vec::new());
+    data.each_block(0..data.rows(), &mut |_, bytes| {
+        block.resize(bytes.len() / data.dtype.size(), 0.0);
+        data.convert(bytes, &mut block);
+        values.extend(block.iter().skip(channel).step_by(width).map(|&value| value as f32));
+        Ok(())
+    })?;
+    Ok(values)
 }
 
 /// Start and rate.

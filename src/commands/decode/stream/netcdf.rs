@@ -8,14 +8,14 @@ use super::engine::{SLOTS, Shape};
 use super::record::{Code, Field, Layout};
 use crate::array::Dtype;
 use crate::error::Result;
+use crate::io::netcdf::scales::{name_without_values, set_dimension_id, set_scale};
+use crate::io::netcdf::text_attribute;
 use crate::io::scratch::ScratchFile;
 use crate::io::{self, Attribute, AttributeValue, DatasetId, DatasetSpec, Writer};
 use std::path::PathBuf;
 
 /// Bytes of records that are turned at a time.
 const PIECE: usize = 4 << 20;
-/// What the netCDF library writes into `NAME` of a dimension without values, before its length.
-const NO_VARIABLE: &str = "This is a netCDF dimension but not a netCDF variable.";
 
 /// A file to be made.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Results {
     pub fn write(&self, scratch: &ScratchFile, records: u64) -> Result<()> {
         let mut writer = io::create(&self.path)?;
         let out = writer.as_mut();
-        set(out, "/", "clock", AttributeValue::Float(vec![self.clock], Dtype::F64))?;
+        let clock = AttributeValue::Float(vec![self.clock], Dtype::F64);
+        out.set_attribute("/", &Attribute { name: "clock".into(), shape: Vec::new(), value: clock })?;
         let time = self.labels(out, records)?;
         let mut columns = Vec::new();
         for field in &self.layout.fields {
@@ -71,16 +72,16 @@ impl Results {
     /// Dimensions and what labels them; the times, which follow, are returned.
     fn labels(&self, out: &mut dyn Writer, records: u64) -> Result<DatasetId> {
         let time = create(out, "time", &[records], Dtype::F64)?;
-        scale(out, "time", "time", 0)?;
-        set(out, "time", "long_name", words("time of the tick in seconds"))?;
+        scale(out, "time", 0)?;
+        out.set_attribute("time", &text_attribute("long_name", "time of the tick in seconds"))?;
         let names: Vec<Vec<u8>> =
             self.shape.state_names.iter().map(|name| name.as_bytes().to_vec()).collect();
         out.create_text("state", &[self.shape.states as u64], &names)?;
-        scale(out, "state", "state", 1)?;
+        scale(out, "state", 1)?;
         match self.shape.centers.as_slice() {
             [centers] => {
                 numbers(out, "position", centers)?;
-                scale(out, "position", "position", 2)?;
+                scale(out, "position", 2)?;
             }
             axes => {
                 dimension(out, "bin", self.shape.bins, 2)?;
@@ -122,12 +123,12 @@ impl Results {
             Code::F64 => Dtype::F64,
         };
         let id = create(out, field.name, &shape, dtype)?;
-        set(out, field.name, "long_name", words(about))?;
+        out.set_attribute(field.name, &text_attribute("long_name", about))?;
         for (axis, name) in std::iter::once("time").chain(axes.iter().copied()).enumerate() {
             out.attach_scale(field.name, axis, name)?;
         }
         if self.shape.centers.len() > 1 && axes.contains(&"bin") {
-            set(out, field.name, "coordinates", words("x_position y_position"))?;
+            out.set_attribute(field.name, &text_attribute("coordinates", "x_position y_position"))?;
         }
         Ok(id)
     }
@@ -153,22 +154,14 @@ fn numbers(out: &mut dyn Writer, name: &str, values: &[f64]) -> Result<()> {
 }
 
 /// A dimension without values.
-fn dimension(out: &mut dyn Writer, name: &str, length: usize, id: i64) -> Result<()> {
+fn dimension(out: &mut dyn Writer, name: &str, length: usize, id: usize) -> Result<()> {
     out.create_dimension(name, length as u64)?;
-    scale(out, name, &format!("{NO_VARIABLE}{length:>10}"), id)
+    set_scale(out, name, &name_without_values(length as u64))?;
+    set_dimension_id(out, name, id)
 }
 
-/// A scale by its attributes; the netCDF library orders dimensions by `id`.
-fn scale(out: &mut dyn Writer, path: &str, name: &str, id: i64) -> Result<()> {
-    set(out, path, "CLASS", words("DIMENSION_SCALE"))?;
-    set(out, path, "NAME", words(name))?;
-    set(out, path, "_Netcdf4Dimid", AttributeValue::Int(vec![id], Dtype::I32))
-}
-
-fn words(text: &str) -> AttributeValue {
-    AttributeValue::Text(vec![text.as_bytes().to_vec()])
-}
-
-fn set(out: &mut dyn Writer, path: &str, name: &str, value: AttributeValue) -> Result<()> {
-    out.set_attribute(path, &Attribute { name: name.to_owned(), shape: Vec::new(), value })
+/// A variable that is the scale of the dimension of its name.
+fn scale(out: &mut dyn Writer, name: &str, id: usize) -> Result<()> {
+    set_scale(out, name, name)?;
+    set_dimension_id(out, name, id)
 }

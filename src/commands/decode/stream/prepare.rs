@@ -12,15 +12,14 @@ use super::recording::{self, FINE};
 use super::source::Replay;
 use super::writer::Form;
 use super::{Engine, Shape, engines, realtime};
+use crate::commands::decode::encode;
 use crate::commands::decode::encoding::EncodingModel;
 use crate::commands::decode::selection::{self, TimeSpan};
 use crate::commands::decode::session::Session;
-use crate::commands::decode::{encode, options::Precision};
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::kernels::realtime::Dedup;
 use crate::kernels::ripple::{Detector, Settings};
-use crate::units::format_bytes;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -56,6 +55,8 @@ pub struct Frozen {
     pub settings: KdeSettings,
     /// The engine.
     pub engine: Option<Box<dyn Engine>>,
+    /// What model and engine take, bytes.
+    pub bytes: u64,
 }
 
 /// When ticks are made.
@@ -182,11 +183,12 @@ fn frozen(
         spike_buffer: config.spike_buffer,
         credible_level: config.credible_level,
         credible_max: config.credible_max,
+        memory: context.memory,
     };
-    let engine = kde::engine(decode, &model, &settings, level)?;
+    let (engine, bytes) = kde::engine(decode, &model, &settings, level)?;
     let shape = engine.shape();
     config.electrodes = model.trains.iter().filter_map(|train| train.name.parse().ok()).collect();
-    let frozen = Some(Frozen { model, settings, engine: Some(engine) });
+    let frozen = Some(Frozen { model, settings, engine: Some(engine), bytes });
     let Beat { step, interval, told } = beat;
     let (options, inputs, ripples) = (options.clone(), Vec::new(), None);
     Ok((Prepared { options, config, frozen, replay, ripples, inputs, shape, axes, step, interval }, told))
@@ -240,21 +242,16 @@ fn assemble(
     context: &Context,
 ) -> Result<StreamPlan> {
     let Prepared { options, config, frozen, replay, shape, .. } = &prepared;
-    let engine = match frozen {
-        None => engines::bytes(config),
-        Some(frozen) => {
-            let value = if options.decode.precision == Precision::F32 { 4 } else { 8 };
-            2 * frozen.model.bytes() as u64 + (config.spike_buffer * shape.bins * value) as u64
-        }
-    };
+    let engine = frozen.as_ref().map_or_else(|| engines::bytes(config), |frozen| frozen.bytes);
     let memory_bytes = engine + replay.as_ref().map_or(0, Replay::bytes);
     if memory_bytes > context.memory {
-        return Err(Error::Failed(format!(
-            "{} electrodes take {} of memory, the limit is {}; a smaller encoder.bufsize, or a larger --memory, mends it",
-            config.electrodes.len(),
-            format_bytes(memory_bytes),
-            format_bytes(context.memory)
-        )));
+        let what = match frozen {
+            None => {
+                format!("{} electrodes of {} marks (encoder.bufsize)", config.electrodes.len(), config.marks)
+            }
+            Some(_) => "the frozen model beside the recording".into(),
+        };
+        return Err(Error::Memory { limit: context.memory, least: memory_bytes, what });
     }
     let events = replay.as_ref().map(|replay| {
         let [positions, spikes, field_potentials, _] = replay.counts();

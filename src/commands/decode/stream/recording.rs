@@ -63,7 +63,14 @@ pub fn fit(config: &mut RealtimeConfig, session: &Session, options: &StreamOptio
 fn electrodes(session: &Session) -> Result<Vec<u16>> {
     let number = |train: &SpikeTrain| {
         let found = format!("electrode {}", train.name);
-        let wrong = || Error::data(&session.place, found, "a number from 0 to 65535", "");
+        let wrong = || {
+            Error::data(
+                &session.place,
+                found,
+                "a number from 0 to 65535",
+                "events name electrodes by number: rename the group",
+            )
+        };
         train.name.parse().map_err(|_| wrong())
     };
     session.trains.iter().map(number).collect()
@@ -121,7 +128,7 @@ pub fn replay(
                 &session.place,
                 found,
                 format!("2 for the graph {}", path.display()),
-                "",
+                "positions on a line need no --track-graph",
             ));
         }
         (None, axes) if line && axes > 1 => {

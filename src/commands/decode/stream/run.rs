@@ -134,7 +134,12 @@ impl Open {
             )),
             // Nothing came, and nobody wants to wait any more: an output without records.
             None if world.stopped() => Ok(expected),
-            None => Err(Error::data(place, "the end of the stream", "its header of 16 bytes", "")),
+            None => Err(Error::data(
+                place,
+                "the end of the stream",
+                "its header of 16 bytes",
+                "did the program that writes it fail?",
+            )),
         }
     }
 

@@ -90,29 +90,53 @@ impl Told {
     pub fn warnings(&self, plan: &StreamPlan) -> Vec<String> {
         let (odd, bad, engine) = (&self.oddities, &self.malformed, &self.engine);
         let lines = [
-            (bad.unknown, "record(s) of no known kind; stepped over"),
-            (bad.wrong_size, "record(s) with a number of values that their kind does not have; stepped over"),
-            (bad.truncated, "record cut off by the end of the stream"),
+            (bad.unknown, "record(s) of no known kind; stepped over: see the format in nissl decode --help"),
+            (
+                bad.wrong_size,
+                "record(s) with a number of values that their kind does not have; stepped over: ticks and ends \
+                 have none, field potentials one",
+            ),
+            (bad.truncated, "record cut off by the end of the stream; write an end record last"),
             (bad.bytes_behind_end, "byte(s) behind the record that ends the stream; not read"),
             (
                 odd.late_spikes,
-                "spike(s) earlier than the event before; used where their tick was still to come",
+                "spike(s) earlier than the event before; used where their tick was still to come: write events \
+                 in order of time",
             ),
-            (odd.out_of_order, "position(s), tick(s) or field potential(s) out of order; not used"),
+            (
+                odd.out_of_order,
+                "position(s), tick(s) or field potential(s) out of order; not used: write events in order of time",
+            ),
             (
                 odd.duplicate,
                 "position(s), tick(s) or field potential(s) twice at one time; the first was used",
             ),
-            (odd.far, "event(s) over a minute away from those before; not used unless a second one agreed"),
+            (
+                odd.far,
+                "event(s) over a minute away from those before; not used unless a second one agreed: are all \
+                 times samples of one clock?",
+            ),
             (odd.jumps, "jump(s) of the stream's time; no ticks were made in between"),
             (
                 engine.bad_positions,
-                "position(s) of no number, of a wrong width, or outside of the bins; not used",
+                "position(s) of no number, of a wrong width, or outside of the bins; not used: see \
+                 encoder.position of --realtime-config",
             ),
-            (engine.unknown_electrode, "spike(s) of electrodes that nobody named; not used"),
-            (engine.wrong_width, "spike(s) with marks of another width than configured; not used"),
+            (
+                engine.unknown_electrode,
+                "spike(s) of electrodes that nobody named; not used: see decoder_assignment of --realtime-config, \
+                 or the electrodes of the model",
+            ),
+            (
+                engine.wrong_width,
+                "spike(s) with marks of another width than configured; not used: see encoder.mark_dim of \
+                 --realtime-config, or the features of the model",
+            ),
             (engine.non_finite, "spike(s) with marks that are no finite numbers; not used"),
-            (engine.dropped, "spike(s) overwritten or too late for any tick; not used"),
+            (
+                engine.dropped,
+                "spike(s) overwritten or too late for any tick; not used: a larger decoder.bufsize keeps more",
+            ),
             (
                 engine.fallbacks,
                 "tick(s) whose spikes contradict each other everywhere: the prediction was kept",
@@ -122,7 +146,8 @@ impl Told {
         let mut warnings: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
         if self.dropped + self.written.lost > 0 {
             warnings.push(format!(
-                "{} of {} records are not in {}: the writer was not fast enough, or could not write",
+                "{} of {} records are not in {}: the writer was not fast enough, or could not write; \
+                 choose a faster disk for -o",
                 self.dropped + self.written.lost,
                 self.seen.ticks,
                 plan.output.display()

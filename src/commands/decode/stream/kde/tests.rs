@@ -111,6 +111,7 @@ fn check<T: Value>(set: &str, model: Model, precision: Precision) {
         spike_buffer: 2000,
         credible_level: 0.5,
         credible_max: 5,
+        memory: u64::MAX,
     };
     let mut kde = Kde::<T>::new(&options, &prepared.model, &settings, CpuLevel::detect()).unwrap();
     let mut events: Vec<(i64, bool, usize, usize)> = Vec::new();
@@ -167,12 +168,33 @@ fn ticks_have_the_bits_of_the_offline_filter() {
     check::<f32>("extra/marks_d10", Model::Decoder, Precision::F32);
 }
 
+/// Ticks of so many seconds by a clock of 30 kHz, few spikes waiting, as much memory as wanted.
+fn settings(step: f64) -> KdeSettings {
+    let (credible_level, credible_max, memory) = (0.5, 5, u64::MAX);
+    KdeSettings { clock: 3e4, step, spike_buffer: 3, credible_level, credible_max, memory }
+}
+
+#[test]
+fn tables_that_do_not_fit_are_refused_with_what_would_do() {
+    let options = options("track1d", Model::Decoder, Precision::F32);
+    let prepared = prepared(&options);
+    let make = |memory| {
+        engine(&options, &prepared.model, &KdeSettings { memory, ..settings(0.006) }, CpuLevel::detect())
+    };
+    let needed = make(u64::MAX).unwrap().1;
+    assert!(needed > prepared.model.bytes() as u64);
+    match make(needed - 1).err().unwrap() {
+        Error::Memory { limit, least, .. } => assert_eq!((limit, least), (needed - 1, needed)),
+        other => panic!("{other}"),
+    }
+    assert_eq!(make(needed).unwrap().1, needed);
+}
+
 #[test]
 fn what_needs_the_animals_position_is_refused() {
     let mut options = options("track1d", Model::Nonlocal, Precision::F32);
     let prepared = prepared(&options);
-    let settings =
-        KdeSettings { clock: 3e4, step: 0.006, spike_buffer: 9, credible_level: 0.5, credible_max: 5 };
+    let settings = settings(0.006);
     let level = CpuLevel::detect();
     let error = engine(&options, &prepared.model, &settings, level).err().unwrap().to_string();
     assert!(error.contains("nonlocal") && error.contains("contfrag"), "{error}");
@@ -193,8 +215,7 @@ fn what_needs_the_animals_position_is_refused() {
 fn hostile_events_are_counted_and_change_nothing() {
     let options = options("track1d", Model::Decoder, Precision::F32);
     let prepared = prepared(&options);
-    let settings =
-        KdeSettings { clock: 3e4, step: 0.006, spike_buffer: 3, credible_level: 0.5, credible_max: 5 };
+    let settings = settings(0.006);
     let make = || Kde::<f32>::new(&options, &prepared.model, &settings, CpuLevel::detect()).unwrap();
     let (mut kde, mut untouched) = (make(), make());
     let mut record = TickRecord::new(&kde.shape());
@@ -233,7 +254,7 @@ fn the_first_tick_reaches_back_by_its_length() {
     let options = options("track1d", Model::Decoder, Precision::F32);
     let prepared = prepared(&options);
     let step = selection::median_step(&prepared.decoding.as_ref().unwrap().time);
-    let settings = KdeSettings { clock: 3e4, step, spike_buffer: 3, credible_level: 0.5, credible_max: 5 };
+    let settings = settings(step);
     let mut kde = Kde::<f32>::new(&options, &prepared.model, &settings, CpuLevel::detect()).unwrap();
     let mut record = TickRecord::new(&kde.shape());
     kde.tick(1000, &mut record);
