@@ -11,11 +11,11 @@ use source::{Source, sources};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main.rs", &["cli"]),
     ("lib.rs", &["error"]),
-    ("cli/**", &["cli", "commands", "backend", "report", "io::atomic", "error", "units"]),
+    ("cli/**", &["cli", "commands", "backend", "report", "shards", "io::atomic", "error", "units"]),
     // The edge of the library: what a command is given and gives back.
     ("commands/mod.rs", &["backend", "report", "error"]),
     // Options may hold what their values are made of; they are plain data.
-    ("commands/*/options.rs", &["io::InputSpec", "kernels", "array", "units", "error"]),
+    ("commands/*/options.rs", &["io::InputSpec", "shards", "kernels", "array", "units", "error"]),
     // Binds kernels to chunks; of the report only the recorder, which is told which threads worked.
     (
         "commands/*/{passes*,bind,fit,repairs,global}.rs",
@@ -33,8 +33,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint}.rs",
-        &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
+        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint,part,merge}.rs",
+        &["commands", "shards", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
     ),
     (
         "commands/decode/{session,simple,numbers,nwb,series,ragged,reading,tree}.rs",
@@ -60,6 +60,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
+    // Names, identities and sets of parts.
+    ("shards/**", &["shards", "io", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),
     ("kernels/**", &["kernels", "backend", "array", "error"]),
     ("io/**", &["io", "pipeline", "array", "units", "error"]),

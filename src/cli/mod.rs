@@ -11,6 +11,7 @@ pub mod completions;
 pub mod convolve;
 pub mod decode;
 mod edge;
+pub mod merge;
 mod session;
 mod signals;
 
@@ -68,6 +69,7 @@ enum Command {
     Convolve(Box<convolve::ConvolveArgs>),
     Decode(Box<decode::DecodeArgs>),
     Bench(Box<bench::BenchArgs>),
+    Merge(Box<merge::MergeArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -117,6 +119,7 @@ fn dispatch(command: Option<Command>, argv: Vec<OsString>) -> Result<ExitCode> {
         Some(Command::Convolve(args)) => args.run(argv),
         Some(Command::Decode(args)) => args.run(argv),
         Some(Command::Bench(args)) => args.run(argv),
+        Some(Command::Merge(args)) => args.run(argv),
         Some(Command::Completions(args)) => args.run(),
         None => Err(Error::usage("no command given; see nissl --help")),
     }

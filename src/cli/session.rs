@@ -38,6 +38,10 @@ pub struct Job<P> {
     pub into_folder: bool,
     /// Replace existing files.
     pub force: bool,
+    /// An output that the same run finished before is no error: there is nothing left to do.
+    pub resume: bool,
+    /// The run's name, by which it is known again: a hash of all that its results depend on.
+    pub name: fn(&P) -> Option<&str>,
     /// Makes the plan.
     pub plan: MakePlan<P>,
     /// What the plan warns about.
@@ -95,6 +99,10 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
         tell(&refused);
         return Ok(ending(nothing, &refused));
     }
+    if job.resume && !job.into_folder && is_done(job, &plan, &report_to)? {
+        listener.finish();
+        return Ok(ExitCode::Done);
+    }
     let result = (job.run)(&plan, &context).map_err(told);
     listener.finish();
     let report = report(job, &plan, grant, &recorder, &result)?;
@@ -119,6 +127,29 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
             Err(error)
         }
     }
+}
+
+/// True where the output that is there is the one this run would write, as its report says.
+///
+/// # Errors
+/// Another output is there, and may not be replaced.
+fn is_done<P>(job: &Job<P>, plan: &P, report: &ReportTo) -> Result<bool> {
+    let (Some(output), Some(name)) = (job.outputs.first(), (job.name)(plan)) else { return Ok(false) };
+    if !output.exists() {
+        return Ok(false);
+    }
+    let stored = match report {
+        ReportTo::File(path) => path.clone(),
+        ReportTo::Stdout => beside(output),
+    };
+    // A report older than the output is of an earlier one.
+    let written = |path: &Path| std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    let fresh = written(&stored) >= written(output);
+    if fresh && json::finished_run(&stored).as_deref() == Some(name) {
+        tracing::info!("{}: this run is done already", output.display());
+        return Ok(true);
+    }
+    if job.force { Ok(false) } else { Err(Error::OutputExists(output.clone())) }
 }
 
 fn tell(failures: &[Failure]) {

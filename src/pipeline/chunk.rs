@@ -1,5 +1,7 @@
 //! Chunks: which items of the work a buffer holds.
 
+use std::ops::Range;
+
 /// A run of consecutive items (rows of one plane, epochs, time bins) treated together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
@@ -28,12 +30,18 @@ impl Chunk {
 /// Splits `planes` planes of `items` items into chunks of at most `length` items; chunk borders
 /// fall on multiples of `length`, and no chunk spans two planes.
 pub fn split(planes: u64, items: u64, length: u64) -> impl Iterator<Item = Chunk> {
+    split_range(planes, 0..items, length)
+}
+
+/// Splits the items `range` of each of `planes` planes into chunks of at most `length` items,
+/// counted from the range's start; no chunk spans two planes.
+pub fn split_range(planes: u64, range: Range<u64>, length: u64) -> impl Iterator<Item = Chunk> {
     let length = length.max(1);
-    let per_plane = items.div_ceil(length);
+    let per_plane = (range.end - range.start).div_ceil(length);
     (0..planes * per_plane).map(move |index| {
         let (plane, part) = (index / per_plane, index % per_plane);
-        let start = part * length;
-        Chunk { index, plane, start, end: items.min(start + length) }
+        let start = range.start + part * length;
+        Chunk { index, plane, start, end: range.end.min(start + length) }
     })
 }
 

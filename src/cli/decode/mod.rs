@@ -262,6 +262,8 @@ impl DecodeArgs {
             outputs: std::iter::once(&options.output).chain(&options.plot).cloned().collect(),
             into_folder: false,
             force: self.to.force,
+            resume: false,
+            name: |_| None,
             plan: Box::new(move |context| decode::plan(&options, context)),
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),

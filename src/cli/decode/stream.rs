@@ -128,6 +128,8 @@ impl DecodeArgs {
             outputs: vec![options.decode.output.clone()],
             into_folder: false,
             force: self.to.force,
+            resume: false,
+            name: |_| None,
             plan: Box::new(move |context| decode::stream::plan(&options, context)),
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),

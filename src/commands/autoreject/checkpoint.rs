@@ -134,9 +134,14 @@ impl StoredFound {
 
 /// True where `summary.json`, which is written last, is of the run `run`.
 fn is_done(folder: &Path, run: &str) -> bool {
-    let text = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
-    let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    summary["run"] == *run
+    finished(folder).is_some_and(|found| found == run)
+}
+
+/// The name of the run whose results are in `folder`, whole.
+pub fn finished(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("summary.json")).ok()?;
+    let summary: serde_json::Value = serde_json::from_str(&text).ok()?;
+    summary["run"].as_str().map(str::to_owned)
 }
 
 /// The name of a run: a hash of all that its results depend on.

@@ -27,7 +27,13 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         .num_threads(context.threads)
         .build()
         .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
-    context.recorder.expect(plan.prepared.job.passes_over_input() * plan.input.planes * plan.input.rows);
+    let rows = plan.rows();
+    let looked = (plan.prepared.job.passes_over_input() - 1) * plan.input.rows;
+    context.recorder.expect(plan.input.planes * (looked + rows.end - rows.start));
+    if plan.done {
+        tracing::info!("{}: this part is done already", plan.output.path.display());
+        return Ok(Outcome { inputs: vec![facts(plan)?], outputs: vec![], counts: Default::default(), failures: vec![] });
+    }
     match plan.work_type {
         WorkType::F32 => typed::<f32>(plan, context, &pool),
         WorkType::F64 => typed::<f64>(plan, context, &pool),
@@ -37,9 +43,12 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
 fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<Outcome> {
     let (raster, recorder) = (&plan.prepared.found.raster, context.recorder);
     let (height, width) = (raster.height(), raster.width());
-    let chunks = || chunk::split(plan.input.planes, height as u64, plan.strips.rows);
+    let chunks = || chunk::split_range(plan.input.planes, plan.rows(), plan.strips.rows);
     let globals = match plan.prepared.job {
-        Job::Hotspots { .. } => survey::planes(plan, raster, chunks(), pool, recorder)?,
+        Job::Hotspots { .. } => {
+            let all = chunk::split(plan.input.planes, height as u64, plan.strips.rows);
+            survey::planes(plan, raster, all, pool, recorder)?
+        }
         _ => Vec::new(),
     };
     let tally = Tally::default();
@@ -59,23 +68,28 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         let (writer, targets) = results.parts();
         let watch = |layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows);
         let mut sink =
-            ResultSink::new(writer, targets, height as u64, &plan.output.path).watched_by(Box::new(watch));
+            ResultSink::new(writer, targets, plan.rows().end, &plan.output.path).watched_by(Box::new(watch));
         let buffers = Buffers {
             input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
             output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
         };
         stream(STAGES, chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
     }
-    recorder.time("finish", || results.finish())?;
+    let counts = tally.into_counts();
+    recorder.time("finish", || results.finish(plan, &counts))?;
     let mut outputs = vec![plan.output.path.clone()];
     outputs.extend(recorder.time("plot", || picture.draw(plan))?);
     count_work(plan, context);
     Ok(Outcome {
-        inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],
+        inputs: vec![facts(plan)?],
         outputs,
-        counts: tally.into_counts(),
+        counts,
         failures: Vec::new(),
     })
+}
+
+fn facts(plan: &Plan) -> Result<InputFacts> {
+    InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)
 }
 
 /// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).

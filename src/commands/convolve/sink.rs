@@ -45,8 +45,8 @@ pub struct Targets {
 pub struct ResultSink<'a, T> {
     writer: &'a mut dyn Writer,
     targets: Targets,
-    /// Rows of a plane: its last strip ends here.
-    height: u64,
+    /// The last strip of a plane ends at this row.
+    end: u64,
     spools: Vec<Spool>,
     beside: PathBuf,
     bytes: Vec<u8>,
@@ -55,12 +55,13 @@ pub struct ResultSink<'a, T> {
 }
 
 impl<'a, T: Real> ResultSink<'a, T> {
-    /// A sink into datasets of `writer`; spool files, if any, lie beside `output`.
-    pub fn new(writer: &'a mut dyn Writer, targets: Targets, height: u64, output: &Path) -> Self {
+    /// A sink into datasets of `writer` for rows up to `end`; spool files, if any, lie beside
+    /// `output`.
+    pub fn new(writer: &'a mut dyn Writer, targets: Targets, end: u64, output: &Path) -> Self {
         ResultSink {
             writer,
             targets,
-            height,
+            end,
             spools: Vec::new(),
             beside: output.to_owned(),
             bytes: Vec::new(),
@@ -95,7 +96,7 @@ impl<'a, T: Real> ResultSink<'a, T> {
             }
             self.written += self.bytes.len() as u64;
         }
-        if chunk.end == self.height {
+        if chunk.end == self.end {
             for spool in &mut self.spools {
                 spool.drain(&mut self.bytes, &mut |bytes| self.writer.append(id, bytes))?;
             }
@@ -113,17 +114,38 @@ impl<T: Real> Sink for ResultSink<'_, T> {
                 onlooker(index, chunk.plane, chunk.start, layer);
             }
         }
-        if let Some(id) = self.targets.layers {
-            self.write_layers(chunk, id, &out.layers)?;
+        let classes: Vec<u8> = out.classes.iter().map(|class| class.to_le_bytes()[0]).collect();
+        match (self.targets.layers, self.targets.classes) {
+            (Some(z), Some(id)) => {
+                self.bytes.clear();
+                out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
+                append_by_rows(self.writer, chunk.len(), [(z, &self.bytes), (id, &classes)])?;
+                self.written += (self.bytes.len() + classes.len()) as u64;
+                Ok(())
+            }
+            (Some(id), None) => self.write_layers(chunk, id, &out.layers),
+            (None, Some(id)) => {
+                self.written += classes.len() as u64;
+                self.writer.append(id, &classes)
+            }
+            (None, None) => Ok(()),
         }
-        if let Some(id) = self.targets.classes {
-            self.bytes.clear();
-            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
-            self.writer.append(id, &self.bytes)?;
-            self.written += self.bytes.len() as u64;
-        }
-        Ok(())
     }
+}
+
+/// Appends `rows` rows of two datasets in turn. Where chunks of both share a file, their order in
+/// it then depends on neither strips nor parts.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn append_by_rows(writer: &mut dyn Writer, rows: u64, pair: [(DatasetId, &[u8]); 2]) -> Result<()> {
+    for row in 0..rows as usize {
+        for (id, bytes) in pair {
+            let length = bytes.len() / rows as usize;
+            writer.append(id, &bytes[row * length..(row + 1) * length])?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary file without a name: gone with the process, however it ends.
