@@ -129,6 +129,22 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     }
 }
 
+/// A plan under the limits of `flags`, for those who only look.
+///
+/// # Errors
+/// Whatever stops the plan.
+pub fn plan_only<P>(flags: &RunFlags, force: bool, plan: impl FnOnce(&Context) -> Result<P>) -> Result<P> {
+    let recorder = Recorder::new();
+    let grant = grant(&flags.limits, flags.threads, &recorder)?;
+    plan(&Context {
+        level: grant.backend.level,
+        threads: grant.threads.count,
+        memory: grant.memory.bytes,
+        force,
+        recorder: &recorder,
+    })
+}
+
 /// True where the output that is there is the one this run would write, as its report says.
 ///
 /// # Errors

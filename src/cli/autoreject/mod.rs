@@ -5,10 +5,11 @@ mod values;
 
 use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, names, one_of};
 use super::merge::MergeArgs;
+use super::sbatch::Needs;
 use super::session::{self, Job};
 use crate::commands::autoreject::options::{ChannelSources, Method, ThresholdSearch};
 use crate::commands::autoreject::{self, Options};
-use crate::error::{ExitCode, Result};
+use crate::error::{Error, ExitCode, Result};
 use crate::shards::{Asked, FOLDER_LABEL, Part};
 use clap::Args;
 use std::ffi::OsString;
@@ -221,6 +222,17 @@ impl AutorejectArgs {
             closes: false,
         };
         session::carry_out(&job, &self.run)
+    }
+
+    /// What the neediest part would need: all inputs are looked at, as one run would.
+    pub(in crate::cli) fn needs(self) -> Result<(RunFlags, Needs)> {
+        let mut options = self.options()?;
+        check::folders(&options, true)?;
+        options.resume = true;
+        let plan = session::plan_only(&self.run, true, |context| autoreject::plan(&options, context))?;
+        let memory = plan.subjects.iter().map(|subject| subject.memory).max();
+        let memory = memory.ok_or_else(|| Error::usage("none of the inputs can be worked on"))?;
+        Ok((self.run, Needs { output: options.output, memory, threads: plan.threads }))
     }
 
     /// Puts `parts` of this command line together as `merge` asks.

@@ -5,12 +5,13 @@ mod values;
 
 use super::common::{OutputFlags, RunFlags, ShardFlags, check_picture, has_extension, meant_in, one_of, picture};
 use super::merge::MergeArgs;
+use super::sbatch::Needs;
 use super::session::{self, Job};
 use crate::commands::convolve::options::{DtypeChoice, NanRule, Task};
 use crate::commands::convolve::{self, Boundary, InputSpec, Options};
 use crate::commands::convolve::kernel_spec::KernelSpec;
 use crate::error::{Error, ExitCode, Result};
-use crate::shards::{Asked, Part};
+use crate::shards::{Asked, Part, Shard};
 use clap::{ArgGroup, Args};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -222,6 +223,15 @@ impl ConvolveArgs {
             closes: false,
         };
         session::carry_out(&job, &self.run)
+    }
+
+    /// What the part `one` would need.
+    pub(in crate::cli) fn needs(self, one: Shard) -> Result<(RunFlags, Needs)> {
+        let mut options = self.options()?;
+        (options.shard, options.resume) = (Some(one), true);
+        let plan = session::plan_only(&self.run, self.to.force, |context| convolve::plan(&options, context))?;
+        let needs = Needs { output: options.output, memory: plan.strips.memory_bytes, threads: plan.threads };
+        Ok((self.run, needs))
     }
 
     /// Puts `parts` of this command line, which was typed in `directory`, together as `merge` asks.

@@ -29,12 +29,13 @@ pub fn label(plan: &Plan, counts: &Map<String, Value>, writer: &mut dyn Writer) 
 /// True where `path` is the part `shard` of the run `run`.
 ///
 /// # Errors
-/// Something else lies there.
-pub fn is_done(path: &Path, shard: Shard, run: &str) -> Result<bool> {
+/// Something else lies there and `force` was not given.
+pub fn is_done(path: &Path, shard: Shard, run: &str, force: bool) -> Result<bool> {
     // A damaged or foreign file is somebody's: as without --resume.
     let found = io::open(path).and_then(|file| read_label(file.as_ref())).ok().flatten();
     match found {
         Some(identity) if identity.run == run && identity.shard == shard => Ok(true),
+        _ if force => Ok(false),
         _ => Err(Error::OutputExists(path.to_owned())),
     }
 }

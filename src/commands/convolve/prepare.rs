@@ -119,7 +119,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         );
     }
     let done = match options.shard {
-        Some(shard) if target.exists() && !context.force => part::is_done(&target, shard, &run)?,
+        Some(shard) if target.exists() && options.resume => part::is_done(&target, shard, &run, context.force)?,
         _ => false,
     };
     let rows = shard.as_ref().map_or(input.rows, |part| part.rows.end - part.rows.start);
