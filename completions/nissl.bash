@@ -19,6 +19,9 @@ _nissl() {
             nissl,autoreject)
                 cmd="nissl__subcmd__autoreject"
                 ;;
+            nissl,bench)
+                cmd="nissl__subcmd__bench"
+                ;;
             nissl,completions)
                 cmd="nissl__subcmd__completions"
                 ;;
@@ -31,8 +34,17 @@ _nissl() {
             nissl,help)
                 cmd="nissl__subcmd__help"
                 ;;
+            nissl,merge)
+                cmd="nissl__subcmd__merge"
+                ;;
+            nissl,sbatch)
+                cmd="nissl__subcmd__sbatch"
+                ;;
             nissl__subcmd__help,autoreject)
                 cmd="nissl__subcmd__help__subcmd__autoreject"
+                ;;
+            nissl__subcmd__help,bench)
+                cmd="nissl__subcmd__help__subcmd__bench"
                 ;;
             nissl__subcmd__help,completions)
                 cmd="nissl__subcmd__help__subcmd__completions"
@@ -46,6 +58,12 @@ _nissl() {
             nissl__subcmd__help,help)
                 cmd="nissl__subcmd__help__subcmd__help"
                 ;;
+            nissl__subcmd__help,merge)
+                cmd="nissl__subcmd__help__subcmd__merge"
+                ;;
+            nissl__subcmd__help,sbatch)
+                cmd="nissl__subcmd__help__subcmd__sbatch"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +71,7 @@ _nissl() {
 
     case "${cmd}" in
         nissl)
-            opts="-h -V --from-report --help --version autoreject convolve decode completions help"
+            opts="-h -V --from-report --help --version autoreject convolve decode bench merge sbatch completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -71,7 +89,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__autoreject)
-            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --resume --backend --threads --memory --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,19 +175,117 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --backend)
-                    COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --threads)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                --backend)
+                    COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
                     return 0
                     ;;
                 --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__bench)
+            opts="-v -q -h --size --only --threads --repeat --work --keep --report --json --markdown --plot --force --baseline --max-slowdown --other-machine --against --from --verify --record --rtol --atol --backend --memory --progress --dry-run --verbose --quiet --help autoreject convolve decode stream io all"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --size)
+                    COMPREPLY=($(compgen -W "quick standard full" -- "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --work)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --json)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-slowdown)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rtol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --atol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
+                    return 0
+                    ;;
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -199,7 +315,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__convolve)
-            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --backend --threads --memory --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -265,15 +381,19 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --backend)
                     COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
                     return 0
                     ;;
-                --threads)
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --memory)
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -293,7 +413,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__decode)
-            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --backend --threads --memory --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,15 +567,19 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --backend)
                     COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
                     return 0
                     ;;
-                --threads)
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --memory)
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -475,7 +599,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__help)
-            opts="autoreject convolve decode completions help"
+            opts="autoreject convolve decode bench merge sbatch completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,6 +613,20 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__help__subcmd__autoreject)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__help__subcmd__bench)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -551,6 +689,98 @@ _nissl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__help__subcmd__merge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__help__subcmd__sbatch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__merge)
+            opts="-o -v -q -h --output --force --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__sbatch)
+            opts="-h --shards --submit --slurm --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --shards)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slurm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

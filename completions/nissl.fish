@@ -30,6 +30,9 @@ complete -c nissl -n "__fish_nissl_needs_command" -s V -l version -d 'Print vers
 complete -c nissl -n "__fish_nissl_needs_command" -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
 complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
 complete -c nissl -n "__fish_nissl_needs_command" -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_needs_command" -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
+complete -c nissl -n "__fish_nissl_needs_command" -a "merge" -d 'Put the parts of a sharded run together'
+complete -c nissl -n "__fish_nissl_needs_command" -a "sbatch" -d 'Make a SLURM job array of a command, and the merge that depends on it'
 complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
 complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
@@ -55,12 +58,13 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l montage -d 'P
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l unit -d 'Unit of the stored numbers: V, mV, uV, nV, T, nT, pT, fT, T/m, pT/cm, fT/cm, M, mM, uM; the cleaned epochs keep it [default: the SI unit]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l sfreq -d 'Sampling rate, hertz [default: from the file]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -71,7 +75,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l force -d 'Rep
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l no-augment -d 'Leave epochs predicted from the other channels out of the threshold search; needs no positions'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l fresh-labels -d 'Votes start anew for every entry of --n-interpolate; the peer carries repaired channels from one to the next'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l drop-unrepaired -d 'Also drop epochs with more bad channels than may be repaired'
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
@@ -96,14 +100,15 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l mean-passes -d 
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exclude -d 'Centre values that --mean-passes copies instead of averaging: numbers and nan by commas, or none [default: nan]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l var -d 'Variable or dataset that holds the raster [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dims -d 'Names of the axes that are rows and columns, such as lat,lon [default: the last two]' -r
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -117,6 +122,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exact -d 'The o
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l fast -d 'Sum in float32 within a kernel row; float32 rasters only, errors under 2e-7 of the magnitudes summed as a rule, 1.1e-6 at most'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l hotspots -d 'Hot and cold spots: Getis-Ord Gi* classes 0, +-90, +-95, +-99 %, and z-scores'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l raw -d 'Take the stored numbers: no scale and offset, no NaN for declared missing values'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
@@ -157,7 +163,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l encoding-model -d
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l position-series -d 'Position series of an NWB file, by name or path; several, by commas, follow each other in time [default: the only one]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l features -d 'Columns of an NWB units table that are the marks, by commas, in order [default: the only one that can be]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l save -d 'What to write besides the acausal posterior: filter, predictive, loglik, map, mean, hpd, viterbi, by commas' -r
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result, beside the input or with the animal\'s path (.svg or .png)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-config -d 'Set-up of the realtime likelihood: JSON with the keys of realtime_decoder [default: one state, 41 bins, marks of 4 channels, 50000 of each electrode]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l tick -d 'Seconds of stream time from tick to tick, from the first event on; records is only where tick records say so [default: the time bin, 0.006, until the first tick record; kde: the decoding times]' -r
@@ -167,12 +173,13 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lfp -d 'Look for 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream-idle -d 'End a file of event records that did not grow for so long [default: wait for its end record]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-priority -d 'Real-time priority of the ticking thread (SCHED_FIFO), 1 to 99; a warning where not allowed' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l pin-core -d 'Core that the ticking thread runs on, counted from 0; a warning where not allowed' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
 wgpu\t''"
-complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
@@ -188,13 +195,75 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream -d 'Decode tick by tick, from events as they come'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l paced -d 'Hold events back until their time has come by the clock'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lock-memory -d 'Keep all memory resident; a warning where not allowed'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l size -d 'How large the works are: quick takes less than a minute in all, standard some minutes, full are the shapes that labs wait for; --dry-run lists them' -r -f -a "quick\t''
+standard\t''
+full\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l only -d 'Only these works, by the names that --dry-run lists; * stands for any part of a name' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l threads -d 'Numbers of threads by commas; all is what the process may use [default: 1,all]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l repeat -d 'Measured runs of each work, after one of warm-up [default: quick and standard 3 to 5, full 1 to 3]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l work -d 'Folder in which inputs and outputs are made and deleted again; the disk under it is measured too [default: the system\'s temporary folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l keep -d 'Leave the inputs in this new folder, each with its command line (DIR/COMMAND/SHAPE/command.json)' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l json -l report -d 'Write the result (JSON) there, - for stdout [default: none]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l baseline -d 'Compare with the result of an earlier bench of this machine; exit code 3 where a work or a stage got slower' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l max-slowdown -d 'The most by which anything may take longer than in the baseline, as a ratio; what lies within the measured spread is never a failure' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l against -d 'Print the times of another package beside these; may be given several times' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l from -d 'Take an earlier result instead of running anything' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l verify -d 'Check results against all references (case.json) below a folder instead of timing [default: ./fixtures]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l record -d 'Run the command line after -- and keep its inputs and outputs as a new reference in this folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l rtol -d 'Relative tolerance of a recorded reference' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l atol -d 'Absolute tolerance of a recorded reference' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l markdown -d 'Tables as Markdown'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l other-machine -d 'Compare with a baseline of another machine all the same'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l shards -d 'Number of parts, 2 or more' -r
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l slurm -d 'Flags for both jobs as sbatch takes them, such as \'--time=04:00:00 --partition=long\'' -r
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l submit -d 'Submit the script instead of printing it'
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "merge" -d 'Put the parts of a sharded run together'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "sbatch" -d 'Make a SLURM job array of a command, and the merge that depends on it'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -290,3 +290,70 @@ fn missing_and_failed_subjects_are_told_by_the_merge() {
     assert!(whole.0 == 4 && whole.1.ends_with(&text), "as one run ends: {} {}", whole.0, whole.1);
     same_trees(&at("whole"), &at("out"));
 }
+
+const LAPS: [&str; 10] = [
+    "--encode-interval",
+    "4397:4997",
+    "--time",
+    "4997:5012:0.0166666666666667",
+    "--position-std",
+    "12",
+    "--bin-size",
+    "6",
+    "--movement-var",
+    "36",
+];
+
+#[test]
+fn merged_posteriors_are_those_of_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let session = fixture("decode/real/clusterless.h5");
+    let save = ["--save", "filter,predictive,loglik,map,mean,hpd,viterbi"];
+    for (name, flags, shards) in [
+        ("plain", vec![], 3u64),
+        ("nonlocal", vec!["--model", "nonlocal", "--compress", "3"], 2),
+        ("double", vec!["--precision", "f64", "--model", "contfrag"], 5),
+    ] {
+        let run = |output: &Path, plot: &str, more: &[&str]| {
+            let mut command = nissl(&["decode", "-q"]);
+            command.arg(&session).arg("-o").arg(output).arg("--plot").arg(at(plot));
+            done(command.args(LAPS).args(save).args(&flags).args(more));
+        };
+        let (whole, out) = (at(&format!("{name}-whole.nc")), at(&format!("{name}.nc")));
+        run(&whole, &format!("{name}-whole.svg"), &["--threads", "1"]);
+        for i in (1..=shards).rev() {
+            run(&out, &format!("{name}.svg"), &["--shard", &format!("{i}/{shards}"), "--memory", "400M"]);
+        }
+        let merged = merge(&[folder.path()], &out, &["--memory", "300M"]);
+        assert!(merged.status.success(), "{name}: {:?}", told(&merged));
+        assert!(std::fs::read(&whole).unwrap() == std::fs::read(&out).unwrap(), "{name}: other bytes");
+        let picture = |file: &str| std::fs::read(at(file)).unwrap();
+        assert!(picture(&format!("{name}.svg")) == picture(&format!("{name}-whole.svg")), "{name}: picture");
+    }
+    // A part of other options, and one that is known again.
+    let mut command = nissl(&["decode", "-q", "--shard", "1/3", "--resume"]);
+    command.arg(&session).arg("-o").arg(at("plain.nc")).args(LAPS).args(save);
+    done(&mut command);
+    let stranger = told(&command.args(["--algorithm", "direct"]).output().unwrap());
+    assert_eq!(stranger.0, 2, "{}", stranger.1);
+    assert_eq!(told(&merge(&[folder.path()], &at("plain.nc"), &["--resume"])).0, 0, "done already");
+}
+
+#[test]
+fn merged_posteriors_of_sorted_units_are_those_of_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let session = fixture("decode/real/sorted.h5");
+    let run = |output: &str, more: &[&str]| {
+        let mut command = nissl(&["decode", "-q", "--likelihood", "sorted"]);
+        done(command.arg(&session).arg("-o").arg(at(output)).args(LAPS).args(more));
+    };
+    run("whole.nc", &[]);
+    for shard in ["1/2", "2/2"] {
+        run("out.nc", &["--shard", shard]);
+    }
+    let merged = merge(&[folder.path()], &at("out.nc"), &[]);
+    assert!(merged.status.success(), "{:?}", told(&merged));
+    assert!(std::fs::read(at("whole.nc")).unwrap() == std::fs::read(at("out.nc")).unwrap());
+}

@@ -52,6 +52,7 @@ impl MergeArgs {
         let Some(first) = parts.first() else { return Err(Error::usage("no parts given")) };
         match asked(first)? {
             Command::Convolve(args) => args.merge(self, parts, argv),
+            Command::Decode(args) => args.merge(self, parts, argv),
             Command::Autoreject(args) => args.merge(self, parts, argv),
             _ => Err(foreign(first, &first.identity)),
         }

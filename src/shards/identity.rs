@@ -5,7 +5,7 @@
 use super::{Asked, Shard};
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
-use crate::io::{Container, Writer};
+use crate::io::{self, Container, Writer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -102,6 +102,20 @@ impl Identity {
 /// The file cannot be read, or its label is damaged.
 pub fn read_label(file: &dyn Container) -> Result<Option<Identity>> {
     file.label()?.map(|text| Identity::parse(&text, file.path())).transpose()
+}
+
+/// True where `path` is the part `shard` of the run `run`.
+///
+/// # Errors
+/// Something else lies there and `force` was not given.
+pub fn is_done(path: &Path, shard: Shard, run: &str, force: bool) -> Result<bool> {
+    // A damaged or foreign file is somebody's: as without --resume.
+    let found = io::open(path).and_then(|file| read_label(file.as_ref())).ok().flatten();
+    match found {
+        Some(identity) if identity.run == run && identity.shard == shard => Ok(true),
+        _ if force => Ok(false),
+        _ => Err(Error::OutputExists(path.to_owned())),
+    }
 }
 
 /// Labels a folder whose results are all there.

@@ -8,7 +8,7 @@ mod gather;
 mod identity;
 
 pub use gather::{Part, array_list, gather};
-pub use identity::{FOLDER_LABEL, Identity, Run, read_folder, read_label, write_folder};
+pub use identity::{FOLDER_LABEL, Identity, Run, is_done, read_folder, read_label, write_folder};
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};

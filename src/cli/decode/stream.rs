@@ -29,7 +29,9 @@ pub struct StreamFlags {
             "fit_only",
             "seed",
             "drop_repeated_spikes",
-            "position_weights"
+            "position_weights",
+            "shard",
+            "resume"
         ]
     )]
     stream: bool,

@@ -157,6 +157,7 @@ fn look(words: &[String], one: Shard) -> Result<(&'static str, RunFlags, Needs)>
     match parsed.command {
         Some(Command::Convolve(args)) => args.needs(one).map(|(flags, needs)| ("convolve", flags, needs)),
         Some(Command::Autoreject(args)) => args.needs().map(|(flags, needs)| ("autoreject", flags, needs)),
+        Some(Command::Decode(args)) => args.needs(one).map(|(flags, needs)| ("decode", flags, needs)),
         _ => {
             let found = words.first().map_or("", String::as_str);
             Err(Error::usage(format!("nissl {found}: cannot be done in parts; expected {SHARDED}")))
@@ -165,7 +166,7 @@ fn look(words: &[String], one: Shard) -> Result<(&'static str, RunFlags, Needs)>
 }
 
 /// Commands that know --shard.
-const SHARDED: &str = "autoreject or convolve";
+const SHARDED: &str = "autoreject, convolve or decode";
 
 /// Hands the script to bash, which submits both jobs and prints their numbers.
 fn submit(text: &str) -> Result<ExitCode> {

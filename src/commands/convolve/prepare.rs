@@ -6,7 +6,6 @@ use super::job::Job;
 use super::kernel_spec::{Built, KernelSpec};
 use super::locate::{Found, locate};
 use super::options::{DtypeChoice, Options, Task};
-use super::part;
 use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
 use super::raster::{Decoding, Raster};
 use crate::array::{Dtype, WorkType};
@@ -14,7 +13,7 @@ use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
 use crate::kernels::focal::Weights;
-use crate::shards::Run;
+use crate::shards::{self, Run};
 use std::path::{Path, PathBuf};
 
 /// What a run needs besides the plan's plain data.
@@ -119,7 +118,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         );
     }
     let done = match options.shard {
-        Some(shard) if target.exists() && options.resume => part::is_done(&target, shard, &run, context.force)?,
+        Some(shard) if target.exists() && options.resume => shards::is_done(&target, shard, &run, context.force)?,
         _ => false,
     };
     let rows = shard.as_ref().map_or(input.rows, |part| part.rows.end - part.rows.start);

@@ -13,7 +13,8 @@ use super::passes_smooth::{
     self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
 };
 use super::picture::Picture;
-use super::plan::Plan;
+use super::part::{self, FromParts, Opened, PartSink};
+use super::plan::{Plan, ShardPlan};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
@@ -22,11 +23,13 @@ use crate::commands::{Context, Outcome};
 use crate::error::{Error, Result};
 use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
-use crate::pipeline::chunk;
+use crate::pipeline::{Sink, chunk};
 use crate::pipeline::run::{Buffers, run as stream};
 use crate::report::Work;
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs `plan`; the output appears under its name only when it is whole.
@@ -34,6 +37,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// The output cannot be written, or the run was interrupted.
 pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
+    work(plan, None, context)
+}
+
+/// Runs `plan` with the likelihood of `parts`, which are complete and in order, in place of its own.
+///
+/// # Errors
+/// As [`run`], and parts that cannot be read.
+pub(super) fn merge(plan: &Plan, parts: &[Opened], context: &Context) -> Result<Outcome> {
+    work(plan, Some(parts), context)
+}
+
+fn work(plan: &Plan, parts: Option<&[Opened]>, context: &Context) -> Result<Outcome> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(context.threads)
         .build()
@@ -45,7 +60,20 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         let outputs = vec![plan.output.clone()];
         return Ok(Outcome { inputs, outputs, counts: counts(prepared), failures: Vec::new() });
     };
-    let decode = Decode { plan, prepared, decoding, context, pool: &pool };
+    if plan.done {
+        context.recorder.advance(decoding.time.len() as u64);
+        tracing::info!("{}: this part is done already", plan.output.display());
+        return Ok(Outcome { inputs, outputs: Vec::new(), counts: Map::new(), failures: Vec::new() });
+    }
+    let decode = Decode { plan, prepared, decoding, parts, context, pool: &pool };
+    if let Some(part) = &plan.shard {
+        match prepared.options.precision {
+            Precision::F32 => decode.part::<f32>(part)?,
+            Precision::F64 => decode.part::<f64>(part)?,
+        }
+        let (outputs, counts) = (vec![plan.output.clone()], counts(prepared));
+        return Ok(Outcome { inputs, outputs, counts, failures: Vec::new() });
+    }
     let (outputs, more) = match prepared.options.precision {
         Precision::F32 => decode.run::<f32>()?,
         Precision::F64 => decode.run::<f64>()?,
@@ -69,6 +97,8 @@ struct Decode<'a> {
     plan: &'a Plan,
     prepared: &'a Prepared,
     decoding: &'a Decoding,
+    /// Where the likelihood comes from, if it was computed in parts.
+    parts: Option<&'a [Opened]>,
     context: &'a Context<'a>,
     pool: &'a ThreadPool,
 }
@@ -101,15 +131,73 @@ impl Decode<'_> {
         Ok((outputs, counts))
     }
 
+    /// The likelihood of some time bins, for a merge.
+    fn part<T: Value>(&self, part: &ShardPlan) -> Result<()> {
+        let recorder = self.context.recorder;
+        recorder.expect(part.rows.end - part.rows.start);
+        let columns = self.decoding.chain.row_width();
+        let mut sink = PartSink::create(self.plan, part, columns, T::WORK.dtype())?;
+        let mut rows = part::Rows::<T>(&mut sink, PhantomData);
+        let floored = self.likelihood(part.rows.clone(), &mut rows, "write")?;
+        recorder.time("finish", || sink.finish(self.plan, part, &floored))
+    }
+
     /// Likelihood, then filter, chunk after chunk.
     fn forwards<T: Value>(&self, results: &mut ResultFile) -> Result<(Forward<T>, Vec<u64>)> {
+        let chain = &self.decoding.chain;
+        let rows = self.decoding.time.len();
+        let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
+        let save = &self.prepared.options.save;
+        let written = Written {
+            filter: save.contains(&Save::Filter),
+            predictive: save.contains(&Save::Predictive),
+            loglik: save.contains(&Save::Loglik),
+        };
+        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let floored = match self.parts {
+            None => self.likelihood(0..rows as u64, &mut filtering, "filter")?,
+            Some(parts) => self.read(parts, &mut filtering)?,
+        };
+        Ok((filtering.finish(), floored))
+    }
+
+    /// The likelihood of all time bins, from `parts`; spikes at the floor by train.
+    fn read<T: Value>(&self, parts: &[Opened], filtering: &mut Filtering<T>) -> Result<Vec<u64>> {
+        let buffers = Buffers {
+            input: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+        };
+        let rows = self.decoding.time.len() as u64;
+        stream(
+            ["read parts", "hand on", "filter"],
+            chunk::split(1, rows, self.plan.chunk_rows as u64),
+            (&mut part::RowsOf::<T>(FromParts::new(parts), PhantomData), &part::AsTheyAre(PhantomData), filtering),
+            buffers,
+            self.pool,
+            self.context.recorder,
+        )?;
+        let mut floored = vec![0; self.prepared.marks.choices.len()];
+        for part in parts {
+            floored.iter_mut().zip(&part.floored).for_each(|(sum, count)| *sum += count);
+        }
+        Ok(floored)
+    }
+
+    /// Computes the likelihood of the time bins `rows` and hands it to `sink`, whose time goes to
+    /// `stage`; spikes at the floor by train.
+    fn likelihood<T: Value>(
+        &self,
+        rows: Range<u64>,
+        sink: &mut impl Sink<Buffer = LikelihoodRows<T>>,
+        stage: &'static str,
+    ) -> Result<Vec<u64>> {
         let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
         let chain = &decoding.chain;
         let animal = match chain.takes(hmm::Likelihood::Local) {
             true => Whereabouts::at(prepared, &decoding.time)?,
             false => Whereabouts::default(),
         };
-        let columns = self.extra_columns(&animal)?;
+        let columns = self.extra_columns(&animal, &rows)?;
         let penalty = self.penalty(&animal);
         let penalise = |row: usize, values: &mut [f64]| {
             if let Some(penalty) = &penalty {
@@ -133,34 +221,24 @@ impl Decode<'_> {
             },
             floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
-        let rows = decoding.time.len();
-        let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
-        let save = &prepared.options.save;
-        let written = Written {
-            filter: save.contains(&Save::Filter),
-            predictive: save.contains(&Save::Predictive),
-            loglik: save.contains(&Save::Loglik),
-        };
-        let pass = LikelihoodPass { likelihood: &likelihood, element: std::marker::PhantomData };
-        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };
         let buffers = Buffers {
             input: vec![(); IN_FLIGHT],
             output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
         };
         stream(
-            ["spikes", passes_likelihood::STAGE, "filter"],
-            chunk::split(1, rows as u64, self.plan.chunk_rows as u64),
-            (&mut NoInput, &pass, &mut filtering),
+            ["spikes", passes_likelihood::STAGE, stage],
+            chunk::split_range(1, rows, self.plan.chunk_rows as u64),
+            (&mut NoInput, &pass, sink),
             buffers,
             self.pool,
             recorder,
         )?;
-        let floored = likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        Ok((filtering.finish(), floored))
+        Ok(likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect())
     }
 
     /// Columns of the one-bin states, one value per row each.
-    fn extra_columns(&self, animal: &Whereabouts) -> Result<Vec<Vec<f64>>> {
+    fn extra_columns(&self, animal: &Whereabouts, rows: &Range<u64>) -> Result<Vec<Vec<f64>>> {
         let recorder = self.context.recorder;
         let column = |which| match which {
             hmm::Likelihood::NoSpike => {
@@ -168,7 +246,7 @@ impl Decode<'_> {
             }
             _ => recorder.time(passes_local::STAGE, || {
                 let machine = (self.context.level, recorder);
-                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, machine))
+                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, rows, machine))
             }),
         };
         extras(&self.decoding.chain).map(column).collect()
