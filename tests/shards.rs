@@ -62,11 +62,23 @@ fn merged_rasters_are_those_of_one_run() {
     let gauss: &[&str] = &["--kernel", "gauss:3"];
     for (extension, shards) in [("npy", 3), ("npz", 2), ("h5", 5), ("nc", 3)] {
         same_as_one_run(&tall, folder.path(), extension, gauss, shards);
-        same_as_one_run(&stack, folder.path(), extension, &["--kernel", "circle:2", "--boundary", "wrap"], shards);
+        same_as_one_run(
+            &stack,
+            folder.path(),
+            extension,
+            &["--kernel", "circle:2", "--boundary", "wrap"],
+            shards,
+        );
         let stats = &["--kernel", "circle:3", "--stat", "mean,variety,std", "--boundary", "reflect"];
         same_as_one_run(&stack, folder.path(), extension, stats, shards);
         same_as_one_run(&plain, folder.path(), extension, &["--kernel", "circle:3", "--hotspots"], shards);
-        same_as_one_run(&stack, folder.path(), extension, &["--mean-passes", "3", "--boundary", "nearest"], shards);
+        same_as_one_run(
+            &stack,
+            folder.path(),
+            extension,
+            &["--mean-passes", "3", "--boundary", "nearest"],
+            shards,
+        );
     }
     for flags in [&["--compress", "4"][..], &[]] {
         for job in [&["--kernel", "circle:3", "--hotspots"][..], &["--kernel", "circle:9"]] {
@@ -184,7 +196,10 @@ fn parts_may_be_merged_from_another_folder() {
         let words = ["convolve", "in.npy", "-q", "-o", "out.npy", "--kernel", "gauss:2", "--shard", shard];
         done(nissl(&words).current_dir(folder.path()));
     }
-    done(nissl(&["convolve", "in.npy", "-q", "-o", "whole.npy", "--kernel", "gauss:2"]).current_dir(folder.path()));
+    done(
+        nissl(&["convolve", "in.npy", "-q", "-o", "whole.npy", "--kernel", "gauss:2"])
+            .current_dir(folder.path()),
+    );
     let merged = merge(&[folder.path()], &folder.path().join("out.npy"), &[]);
     assert!(merged.status.success(), "{:?}", told(&merged));
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
@@ -229,7 +244,8 @@ fn subjects(folder: &Path, count: usize) -> Vec<PathBuf> {
 }
 
 fn autoreject(inputs: &[PathBuf], output: &Path, flags: &[&str]) -> std::process::Command {
-    let mut command = nissl(&["autoreject", "-q", "--cv", "3", "--n-interpolate", "1,2", "--consensus", "0.2,0.5"]);
+    let mut command =
+        nissl(&["autoreject", "-q", "--cv", "3", "--n-interpolate", "1,2", "--consensus", "0.2,0.5"]);
     command.args(inputs).arg("-o").arg(output).args(flags);
     command
 }
@@ -247,7 +263,10 @@ fn merged_subjects_are_those_of_one_run() {
         }
         // A finished part is known again, and costs nothing.
         done(&mut autoreject(&inputs, &out, &["--shard", &format!("2/{shards}"), "--resume"]));
-        assert_eq!(told(&autoreject(&inputs, &out, &["--shard", &format!("2/{shards}")]).output().unwrap()).0, 2);
+        assert_eq!(
+            told(&autoreject(&inputs, &out, &["--shard", &format!("2/{shards}")]).output().unwrap()).0,
+            2
+        );
         let merged = merge(&[folder.path()], &out, &[]);
         assert!(merged.status.success(), "{:?}", told(&merged));
         same_trees(&at("whole"), &out);
@@ -271,7 +290,8 @@ fn missing_and_failed_subjects_are_told_by_the_merge() {
     let mut inputs = subjects(folder.path(), 2);
     inputs.insert(1, at("bad.h5"));
     std::fs::write(at("bad.h5"), b"no HDF5 at all").unwrap();
-    let shard = |i: u64| told(&autoreject(&inputs, &at("out"), &["--shard", &format!("{i}/3")]).output().unwrap());
+    let shard =
+        |i: u64| told(&autoreject(&inputs, &at("out"), &["--shard", &format!("{i}/3")]).output().unwrap());
     assert_eq!(shard(1).0, 0);
     assert_eq!(shard(2).0, 65);
     let (code, text) = told(&merge(&[folder.path()], &at("out"), &[]));

@@ -11,6 +11,7 @@ mod choose;
 pub(crate) mod direct;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+pub mod kept;
 pub mod memory;
 pub mod netcdf;
 pub mod npy;

@@ -45,12 +45,39 @@ pub fn split_range(planes: u64, range: Range<u64>, length: u64) -> impl Iterator
     })
 }
 
+/// The chunks of [`split_range`] from row `from.1` of plane `from.0` on: what an earlier run left.
+pub fn rest(planes: u64, range: Range<u64>, length: u64, from: (u64, u64)) -> impl Iterator<Item = Chunk> {
+    let (plane, row) = from;
+    let own = u64::from(plane < planes);
+    let first = split_range(own, row.min(range.end)..range.end, length).map(move |c| Chunk { plane, ..c });
+    let later = split_range(planes.saturating_sub(plane + 1), range, length);
+    let later = later.map(move |c| Chunk { plane: c.plane + plane + 1, ..c });
+    first.chain(later).zip(0..).map(|(chunk, index)| Chunk { index, ..chunk })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn what_is_left_and_what_was_done_are_the_whole(
+            planes in 0u64..4, items in 1u64..40, length in 1u64..50, done in 0usize..100,
+        ) {
+            let all: Vec<Chunk> = split(planes, items, length).collect();
+            let done = done.min(all.len());
+            let from = match all.get(done) {
+                Some(next) => (next.plane, next.start),
+                None => (planes, 0),
+            };
+            let left: Vec<Chunk> = rest(planes, 0..items, length, from).collect();
+            prop_assert_eq!(left.len(), all.len() - done);
+            for (index, (a, b)) in left.iter().zip(&all[done..]).enumerate() {
+                prop_assert_eq!((a.plane, a.start, a.end, a.index), (b.plane, b.start, b.end, index as u64));
+            }
+        }
+
         #[test]
         fn chunks_cover_every_item_once_in_order(planes in 0u64..4, items in 0u64..40, length in 0u64..50) {
             let mut expected = (0..planes).flat_map(|p| (0..items).map(move |i| (p, i)));

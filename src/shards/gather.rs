@@ -117,7 +117,8 @@ fn parts_in(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
         let path = entry.map_err(Error::io(folder, "read"))?.path();
         let (stem, extension) = if path.is_dir() { &of_folder } else { &of_file };
         let whole = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let begins = whole.strip_prefix(&*stem.to_string_lossy()).is_some_and(|rest| rest.starts_with(".shard-"));
+        let begins =
+            whole.strip_prefix(&*stem.to_string_lossy()).is_some_and(|rest| rest.starts_with(".shard-"));
         let ends = number_in(&whole) == Some(&*extension.to_string_lossy());
         let whole_part = !path.is_dir() || path.join(super::FOLDER_LABEL).is_file();
         if begins && ends && whole_part {
@@ -131,8 +132,14 @@ fn parts_in(folder: &Path, output: &Path) -> Result<Vec<PathBuf>> {
 fn identity(path: &Path) -> Result<Identity> {
     let found = if path.is_dir() { read_folder(path)? } else { read_label(io::open(path)?.as_ref())? };
     found.ok_or_else(|| {
-        let what = if path.is_dir() { "an unfinished part or another folder" } else { "a file that is no part" };
-        Error::data(path.display().to_string(), what, "a part that --shard wrote", "run that shard again, or leave it out")
+        let what =
+            if path.is_dir() { "an unfinished part or another folder" } else { "a file that is no part" };
+        Error::data(
+            path.display().to_string(),
+            what,
+            "a part that --shard wrote",
+            "run that shard again, or leave it out",
+        )
     })
 }
 

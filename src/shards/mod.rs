@@ -158,7 +158,14 @@ mod tests {
     #[test]
     fn shards_count_from_one() {
         assert_eq!("3/8".parse::<Shard>().unwrap(), Shard { index: 3, of: 8 });
-        for (bad, told) in [("0/4", "--array=1-4"), ("5/4", "--array=1-4"), ("1/0", "parts"), ("x", "I/N"), ("1", "I/N"), ("-1/2", "I/N")] {
+        for (bad, told) in [
+            ("0/4", "--array=1-4"),
+            ("5/4", "--array=1-4"),
+            ("1/0", "parts"),
+            ("x", "I/N"),
+            ("1", "I/N"),
+            ("-1/2", "I/N"),
+        ] {
             let error = bad.parse::<Shard>().unwrap_err();
             assert!(matches!(&error, Error::Usage(text) if text.contains(told)), "{bad}: {error}");
         }

@@ -24,9 +24,18 @@ fn script(name: &str) -> PathBuf {
 impl Cluster {
     /// Starts one, or says why the test is skipped: a failure under `NISSL_REQUIRE_ALL=1`.
     pub fn start() -> Option<Cluster> {
+        Cluster::with(&[])
+    }
+
+    /// The same with other `knobs`, as `tests/slurm/up` lists them.
+    pub fn with(knobs: &[(&str, &str)]) -> Option<Cluster> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let state = tempfile::tempdir().unwrap();
-        let started = Command::new(script("up")).arg(state.path()).output().expect("bash is here");
+        let started = Command::new(script("up"))
+            .arg(state.path())
+            .envs(knobs.iter().copied())
+            .output()
+            .expect("bash is here");
         if !started.status.success() {
             let why = String::from_utf8_lossy(&started.stderr).into_owned();
             assert!(std::env::var_os("NISSL_REQUIRE_ALL").is_none(), "no SLURM: {why}");
@@ -64,7 +73,8 @@ impl Cluster {
     pub fn wait(&self, job: &str, seconds: u64) {
         let end = Instant::now() + Duration::from_secs(seconds);
         loop {
-            let queue = self.command("squeue", Path::new("/")).args(["-h", "-o", "%i", "-j", job]).output().unwrap();
+            let queue =
+                self.command("squeue", Path::new("/")).args(["-h", "-o", "%i", "-j", job]).output().unwrap();
             if queue.stdout.is_empty() {
                 return;
             }
@@ -75,7 +85,8 @@ impl Cluster {
 
     /// What SLURM knows of a job or array element, in one line.
     pub fn job(&self, job: &str) -> String {
-        let output = self.command("scontrol", Path::new("/")).args(["show", "job", "-o", job]).output().unwrap();
+        let output =
+            self.command("scontrol", Path::new("/")).args(["show", "job", "-o", job]).output().unwrap();
         text(&output)
     }
 }
@@ -105,5 +116,8 @@ pub fn logs(folder: &Path) -> String {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "log"));
     paths.sort();
-    paths.iter().map(|path| format!("== {}\n{}", path.display(), std::fs::read_to_string(path).unwrap())).collect()
+    paths
+        .iter()
+        .map(|path| format!("== {}\n{}", path.display(), std::fs::read_to_string(path).unwrap()))
+        .collect()
 }

@@ -94,7 +94,8 @@ pub fn folders(options: &Options, force: bool) -> Result<()> {
     if options.shard.is_some() {
         atomic::check_folder(&target, force || options.resume)?;
     }
-    for (folder, input) in result_folders(options)?.iter().zip(&options.inputs).take(own.end).skip(own.start) {
+    for (folder, input) in result_folders(options)?.iter().zip(&options.inputs).take(own.end).skip(own.start)
+    {
         let cleaned = cleaned_name(&input.path);
         let written = WRITTEN.iter().map(Path::new).chain([Path::new(&cleaned)]);
         for path in written.map(|name| folder.join(name)) {

@@ -7,6 +7,7 @@ use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, names, one_of};
 use super::merge::MergeArgs;
 use super::sbatch::Needs;
 use super::session::{self, Job};
+use super::signals::Stop;
 use crate::commands::autoreject::options::{ChannelSources, Method, ThresholdSearch};
 use crate::commands::autoreject::{self, Options};
 use crate::error::{Error, ExitCode, Result};
@@ -219,7 +220,7 @@ impl AutorejectArgs {
             warnings: |plan| &plan.warnings,
             refused: |plan| (plan.subjects.is_empty(), plan.refusals()),
             run: autoreject::run,
-            closes: false,
+            stop: Stop::Keeps,
         };
         session::carry_out(&job, &self.run)
     }
@@ -236,7 +237,12 @@ impl AutorejectArgs {
     }
 
     /// Puts `parts` of this command line together as `merge` asks.
-    pub(in crate::cli) fn merge(&self, merge: &MergeArgs, parts: Vec<Part>, argv: Vec<OsString>) -> Result<ExitCode> {
+    pub(in crate::cli) fn merge(
+        &self,
+        merge: &MergeArgs,
+        parts: Vec<Part>,
+        argv: Vec<OsString>,
+    ) -> Result<ExitCode> {
         let output = merge.to.output.clone();
         let how = (merge.again.resume, merge.to.force);
         let job = Job {
@@ -254,7 +260,7 @@ impl AutorejectArgs {
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: autoreject::merge::run,
-            closes: false,
+            stop: Stop::Keeps,
         };
         session::carry_out(&job, &merge.run)
     }

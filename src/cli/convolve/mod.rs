@@ -3,13 +3,16 @@
 mod history;
 mod values;
 
-use super::common::{OutputFlags, RunFlags, ShardFlags, check_picture, has_extension, meant_in, one_of, picture};
+use super::common::{
+    OutputFlags, RunFlags, ShardFlags, check_picture, has_extension, meant_in, one_of, picture,
+};
 use super::merge::MergeArgs;
 use super::sbatch::Needs;
 use super::session::{self, Job};
+use super::signals::Stop;
+use crate::commands::convolve::kernel_spec::KernelSpec;
 use crate::commands::convolve::options::{DtypeChoice, NanRule, Task};
 use crate::commands::convolve::{self, Boundary, InputSpec, Options};
-use crate::commands::convolve::kernel_spec::KernelSpec;
 use crate::error::{Error, ExitCode, Result};
 use crate::shards::{Asked, Part, Shard};
 use clap::{ArgGroup, Args};
@@ -203,6 +206,8 @@ impl ConvolveArgs {
     pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
         let asked = self.parts.asked(&argv)?;
         let options = Options { asked, ..self.options()? };
+        // Without --resume nothing is kept: a copy of all results on the disk is its price.
+        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
         let target = options.target()?;
         let drawn = options.plot.iter().filter(|_| options.shard.is_none());
         let job = Job {
@@ -214,13 +219,14 @@ impl ConvolveArgs {
             outputs: std::iter::once(&target).chain(drawn).cloned().collect(),
             into_folder: false,
             force: self.to.force,
-            resume: options.resume,
+            // A part is known by its label.
+            resume: options.resume && options.shard.is_none(),
             name: |plan: &convolve::Plan| Some(&plan.run),
             plan: Box::new(move |context| convolve::plan(&options, context)),
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: convolve::run,
-            closes: false,
+            stop,
         };
         session::carry_out(&job, &self.run)
     }
@@ -235,7 +241,12 @@ impl ConvolveArgs {
     }
 
     /// Puts `parts` of this command line, which was typed in `directory`, together as `merge` asks.
-    pub(in crate::cli) fn merge(mut self, merge: &MergeArgs, parts: Vec<Part>, argv: Vec<OsString>) -> Result<ExitCode> {
+    pub(in crate::cli) fn merge(
+        mut self,
+        merge: &MergeArgs,
+        parts: Vec<Part>,
+        argv: Vec<OsString>,
+    ) -> Result<ExitCode> {
         let directory = parts.first().map(|part| part.identity.directory.clone()).unwrap_or_default();
         (self.to, self.parts.shard) = (merge.to.clone(), None);
         self.parts.again = merge.again.clone();
@@ -262,7 +273,7 @@ impl ConvolveArgs {
             warnings: |plan| &plan.whole.warnings,
             refused: |_| (false, Vec::new()),
             run: convolve::merge::run,
-            closes: false,
+            stop: Stop::Keeps,
         };
         session::carry_out(&job, &merge.run)
     }

@@ -8,6 +8,7 @@ use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, meant_in, names, 
 use super::merge::MergeArgs;
 use super::sbatch::Needs;
 use super::session::{self, Job};
+use super::signals::Stop;
 use crate::commands::decode::options::{Interior, Likelihood, LogFloor, Model, Precision, Save};
 use crate::commands::decode::{self, Options};
 use crate::error::{Error, ExitCode, Result};
@@ -260,6 +261,8 @@ impl DecodeArgs {
         let asked = self.parts.asked(&argv)?;
         let options = Options { asked, ..self.options()? };
         check::options(&options, self.to.force)?;
+        // Without --resume nothing is kept: a copy of all results on the disk is its price.
+        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
         let target = options.target()?;
         let drawn = options.plot.iter().filter(|_| options.shard.is_none());
         let job = Job {
@@ -271,13 +274,14 @@ impl DecodeArgs {
             outputs: std::iter::once(&target).chain(drawn).cloned().collect(),
             into_folder: false,
             force: self.to.force,
-            resume: options.resume,
+            // A part is known by its label.
+            resume: options.resume && options.shard.is_none(),
             name: |plan: &decode::Plan| Some(&plan.run),
             plan: Box::new(move |context| decode::plan(&options, context)),
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: decode::run,
-            closes: false,
+            stop,
         };
         session::carry_out(&job, &self.run)
     }
@@ -285,7 +289,9 @@ impl DecodeArgs {
     /// What a part would need.
     pub(in crate::cli) fn needs(self, one: Shard) -> Result<(RunFlags, Needs)> {
         if self.stream.on() || self.fit_only {
-            return Err(Error::usage("--stream and --fit-only are not done in parts; see nissl decode --help"));
+            return Err(Error::usage(
+                "--stream and --fit-only are not done in parts; see nissl decode --help",
+            ));
         }
         let mut options = self.options()?;
         (options.shard, options.resume) = (Some(one), true);
@@ -296,7 +302,12 @@ impl DecodeArgs {
     }
 
     /// Puts `parts` of this command line together as `merge` asks.
-    pub(in crate::cli) fn merge(mut self, merge: &MergeArgs, parts: Vec<Part>, argv: Vec<OsString>) -> Result<ExitCode> {
+    pub(in crate::cli) fn merge(
+        mut self,
+        merge: &MergeArgs,
+        parts: Vec<Part>,
+        argv: Vec<OsString>,
+    ) -> Result<ExitCode> {
         let directory = parts.first().map(|part| part.identity.directory.clone()).unwrap_or_default();
         (self.to, self.parts.shard) = (merge.to.clone(), None);
         self.parts.again = merge.again.clone();
@@ -326,7 +337,7 @@ impl DecodeArgs {
             warnings: |plan| &plan.whole.warnings,
             refused: |_| (false, Vec::new()),
             run: decode::merge::run,
-            closes: false,
+            stop: Stop::Keeps,
         };
         session::carry_out(&job, &merge.run)
     }

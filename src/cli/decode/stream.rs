@@ -4,6 +4,7 @@ use super::values::{Tells, positive, ticks};
 use super::{DecodeArgs, check};
 use crate::cli::common::one_of;
 use crate::cli::session::{self, Job};
+use crate::cli::signals::Stop;
 use crate::commands::decode::stream::bytes::Input;
 use crate::commands::decode::stream::hints::Hints;
 use crate::commands::decode::stream::options::{Dedup, Likelihood, StreamOptions, Ticks};
@@ -136,7 +137,7 @@ impl DecodeArgs {
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: decode::stream::run,
-            closes: true,
+            stop: Stop::Closes,
         };
         session::carry_out(&job, &self.run)
     }

@@ -20,7 +20,7 @@ Examples:
     nissl sbatch convolve dem.nc -o smooth.nc --kernel gauss:5km --threads 4 --shards 8 > smooth.sh
     bash smooth.sh
   Submit at once, with flags for sbatch:
-    nissl sbatch autoreject data/sub-*/epochs.h5 -o cleaned --memory 8G --shards 20 --submit \\
+    nissl sbatch autoreject data/sub-*/epochs.h5 -o cleaned --memory 8G --shards 12 --submit \\
       --slurm '--time=04:00:00 --partition=long'
   Only the parts that the merge named as missing:
     ARRAY=3,7 bash smooth.sh";
@@ -110,7 +110,8 @@ impl SbatchArgs {
             match flag {
                 "--shards" | "--slurm" => {
                     let next = || words.next().map(|word| word.to_string_lossy().into_owned());
-                    let value = value.or_else(next).ok_or_else(|| Error::usage(format!("{flag}: needs a value")))?;
+                    let value =
+                        value.or_else(next).ok_or_else(|| Error::usage(format!("{flag}: needs a value")))?;
                     if flag == "--slurm" {
                         self.slurm = Some(value);
                     } else {
@@ -151,7 +152,8 @@ fn look(words: &[String], one: Shard) -> Result<(&'static str, RunFlags, Needs)>
             return Err(Error::usage(format!("{flag}: leave it out, {why}")));
         }
     }
-    let argv: Vec<OsString> = std::iter::once("nissl").chain(words.iter().map(String::as_str)).map(Into::into).collect();
+    let argv: Vec<OsString> =
+        std::iter::once("nissl").chain(words.iter().map(String::as_str)).map(Into::into).collect();
     let parsed = command().try_get_matches_from(&argv).and_then(|m| Cli::from_arg_matches(&m));
     let parsed = parsed.map_err(|error| edge::answered(&error, &argv))?;
     match parsed.command {

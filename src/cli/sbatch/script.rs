@@ -136,7 +136,9 @@ mod tests {
         Script {
             program: "/usr/bin/nissl".into(),
             name: "convolve",
-            words: ["convolve", "my dem.nc", "-o", "out/s.nc", "--kernel", "0 1 0; 1 1 1; 0 1 0"].map(Into::into).to_vec(),
+            words: ["convolve", "my dem.nc", "-o", "out/s.nc", "--kernel", "0 1 0; 1 1 1; 0 1 0"]
+                .map(Into::into)
+                .to_vec(),
             shards: 8,
             output: "out/s.nc".into(),
             threads: 4,

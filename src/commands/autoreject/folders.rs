@@ -35,7 +35,11 @@ pub fn result_folders(options: &Options) -> Result<Vec<PathBuf>> {
     let mut shared: BTreeMap<&OsString, usize> = BTreeMap::new();
     stems.iter().for_each(|stem| *shared.entry(stem).or_default() += 1);
     let names = options.inputs.iter().zip(&stems).map(|(input, own)| {
-        if shared.get(own).is_some_and(|&count| count > 1) { with_folder(&input.path, own) } else { own.clone() }
+        if shared.get(own).is_some_and(|&count| count > 1) {
+            with_folder(&input.path, own)
+        } else {
+            own.clone()
+        }
     });
     let names: Vec<OsString> = names.collect();
     let mut taken: BTreeMap<&OsString, usize> = BTreeMap::new();

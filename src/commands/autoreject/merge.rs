@@ -3,8 +3,8 @@
 
 use super::checkpoint::finished;
 use super::part::{Details, Failed};
-use crate::commands::{Context, InputFacts, Outcome, ending};
-use crate::error::{Error, ExitCode, Result};
+use crate::commands::{Context, InputFacts, Outcome};
+use crate::error::{Error, Result};
 use crate::io::atomic::{self, Beside};
 use crate::shards::{FOLDER_LABEL, Part};
 use serde::Serialize;
@@ -48,19 +48,16 @@ pub struct Move {
 impl fmt::Display for MergePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "merge      {} parts", self.parts.len())?;
-        writeln!(f, "results    of {} inputs, {} to be moved", self.inputs, self.moves.iter().filter(|m| !m.moved).count())?;
+        writeln!(
+            f,
+            "results    of {} inputs, {} to be moved",
+            self.inputs,
+            self.moves.iter().filter(|m| !m.moved).count()
+        )?;
         for failure in &self.failures {
             writeln!(f, "failed     {}", failure.error)?;
         }
         writeln!(f, "output     {}", self.output.display())
-    }
-}
-
-impl MergePlan {
-    /// The inputs that failed: their exit code is that of one run.
-    pub fn ending(&self) -> ExitCode {
-        let failures: Vec<_> = self.failures.iter().map(Failed::again).collect();
-        ending(self.moves.is_empty(), &failures)
     }
 }
 

@@ -99,7 +99,8 @@ pub fn end(plan: &Plan, options: &Options, failures: &[Failure]) -> Result<()> {
         code: failure.error.exit_code() as u8,
     });
     let details = Details { inputs: *of, results: delivered.collect(), failures: failures.collect() };
-    let details = serde_json::to_value(details).map_err(|e| Error::Failed(format!("cannot label the part: {e}")))?;
+    let details =
+        serde_json::to_value(details).map_err(|e| Error::Failed(format!("cannot label the part: {e}")))?;
     let identity = Identity::new("autoreject", &run_name(options), *shard, &options.asked, details);
     write_folder(&plan.output, &identity)
 }

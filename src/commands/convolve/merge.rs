@@ -220,7 +220,9 @@ impl Pieces<'_> {
 
     fn write(&self, writer: &mut dyn Writer, targets: Targets, rows: u64) -> Result<()> {
         match (targets.layers, targets.classes) {
-            (Some(z), Some(classes)) => append_by_rows(writer, rows, [(z, &self.z), (classes, &self.classes)]),
+            (Some(z), Some(classes)) => {
+                append_by_rows(writer, rows, [(z, &self.z), (classes, &self.classes)])
+            }
             (Some(id), None) => writer.append(id, &self.z),
             (None, Some(id)) => writer.append(id, &self.classes),
             (None, None) => Ok(()),

@@ -51,7 +51,8 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         // What the merge will write must not be an input either; it may be there.
         atomic::check_output(&options.output, true, &touched)?;
     }
-    let classes_alone = options.task == Task::Hotspots && io::output_format(&options.output)? == io::Format::Npy;
+    let classes_alone =
+        options.task == Task::Hotspots && io::output_format(&options.output)? == io::Format::Npy;
     if options.shard.is_some() && options.plot.is_some() && classes_alone {
         return Err(Error::usage(
             "--shard with --hotspots and --plot: parts called .npy hold no z-scores to draw; name the output .nc, .h5 or .npz",
@@ -118,7 +119,9 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         );
     }
     let done = match options.shard {
-        Some(shard) if target.exists() && options.resume => shards::is_done(&target, shard, &run, context.force)?,
+        Some(shard) if target.exists() && options.resume => {
+            shards::is_done(&target, shard, &run, context.force)?
+        }
         _ => false,
     };
     let rows = shard.as_ref().map_or(input.rows, |part| part.rows.end - part.rows.start);

@@ -24,7 +24,9 @@ impl Results {
     pub fn create(plan: &Plan) -> Result<Self> {
         let mut writer = io::create(&plan.output.path)?;
         let targets = match io::output_format(&plan.output.path)? {
-            Format::Hdf5 | Format::Netcdf4 if plan.shard.is_none() => with_coordinates(plan, writer.as_mut())?,
+            Format::Hdf5 | Format::Netcdf4 if plan.shard.is_none() => {
+                with_coordinates(plan, writer.as_mut())?
+            }
             // Parts hold the bare results, plain: coordinates and compression are the merge's.
             _ => arrays(plan, writer.as_mut())?,
         };

@@ -5,12 +5,14 @@
 //! first wait in unlinked spool files beside the output until their plane is complete: memory
 //! stays that of a strip.
 
-use crate::array::Real;
+use crate::array::{ByteOrder, Real};
 use crate::error::{Error, Result};
+use crate::io::kept::{Kept, Stretch};
 use crate::io::{DatasetId, Writer};
 use crate::pipeline::{Chunk, Sink};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Results of one strip.
@@ -130,6 +132,65 @@ impl<T: Real> Sink for ResultSink<'_, T> {
             }
             (None, None) => Ok(()),
         }
+    }
+}
+
+/// Keeps every strip before it goes on, so that a run that is stopped can go on from it.
+pub struct KeepingSink<'a, T> {
+    inner: ResultSink<'a, T>,
+    kept: Option<&'a mut Kept>,
+    bytes: Vec<u8>,
+}
+
+impl<'a, T: Real> KeepingSink<'a, T> {
+    /// `inner`, with strips kept in `kept`, if anywhere.
+    pub fn new(inner: ResultSink<'a, T>, kept: Option<&'a mut Kept>) -> Self {
+        KeepingSink { inner, kept, bytes: Vec::new() }
+    }
+
+    /// Hands on what an earlier run kept of planes of the rows `rows`, `width` cells each; where
+    /// the work goes on: a plane and a row of it.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn replay(&mut self, rows: &Range<u64>, width: u64, out: &mut StripOut<T>) -> Result<(u64, u64)> {
+        let mut next = (0, rows.start);
+        let Some(kept) = &mut self.kept else { return Ok(next) };
+        let hot = self.inner.targets.classes.is_some();
+        while let Some(Stretch { plane, start, end }) = kept.next(&mut self.bytes)? {
+            let cells = ((end - start) * width) as usize;
+            let wanted = cells * (out.layers.len() * T::WORK.size() + usize::from(hot));
+            if (plane, start) != next || end > rows.end || self.bytes.len() != wanted {
+                kept.reject(&self.bytes);
+                break;
+            }
+            let mut rest = self.bytes.as_slice();
+            for layer in &mut out.layers {
+                let (own, more) = rest.split_at(cells * T::WORK.size());
+                layer.resize(cells, T::NAN);
+                T::from_stored(own, T::WORK.dtype(), ByteOrder::Little, layer);
+                rest = more;
+            }
+            out.classes = rest.iter().map(|&class| i8::from_le_bytes([class])).collect();
+            self.inner.write(&Chunk { index: 0, plane, start, end }, out)?;
+            next = if end == rows.end { (plane + 1, rows.start) } else { (plane, end) };
+        }
+        Ok(next)
+    }
+}
+
+impl<T: Real> Sink for KeepingSink<'_, T> {
+    type Buffer = StripOut<T>;
+
+    fn write(&mut self, chunk: &Chunk, out: &StripOut<T>) -> Result<()> {
+        if let Some(kept) = &mut self.kept {
+            self.bytes.clear();
+            out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
+            let classes: Vec<u8> = out.classes.iter().map(|class| class.to_le_bytes()[0]).collect();
+            let at = Stretch { plane: chunk.plane, start: chunk.start, end: chunk.end };
+            kept.push(at, &[&self.bytes, &classes])?;
+        }
+        self.inner.write(chunk, out)
     }
 }
 

@@ -13,11 +13,12 @@ pub mod encoding;
 #[cfg(test)]
 mod fixture;
 pub mod grid;
+mod keeping;
 mod mark_models;
 mod mask;
+pub mod merge;
 pub mod model_file;
 mod neighbours;
-pub mod merge;
 mod numbers;
 mod nwb;
 pub mod options;

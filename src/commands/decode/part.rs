@@ -68,7 +68,8 @@ impl PartSink {
         let mut writer = io::create(&plan.output)?;
         let rows = part.rows.end - part.rows.start;
         let mut dataset = |path: &str, shape: Vec<u64>, dtype| {
-            let spec = DatasetSpec { path: path.into(), shape, dtype, chunks: None, deflate: None, fill: None };
+            let spec =
+                DatasetSpec { path: path.into(), shape, dtype, chunks: None, deflate: None, fill: None };
             writer.create(&spec)
         };
         let values = dataset(VALUES, vec![rows, columns as u64], dtype)?;
@@ -215,7 +216,12 @@ impl<T: Value> Pass for AsTheyAre<T> {
     type In = LikelihoodRows<T>;
     type Out = LikelihoodRows<T>;
 
-    fn process(&self, _: &Chunk, input: &mut LikelihoodRows<T>, output: &mut LikelihoodRows<T>) -> Result<()> {
+    fn process(
+        &self,
+        _: &Chunk,
+        input: &mut LikelihoodRows<T>,
+        output: &mut LikelihoodRows<T>,
+    ) -> Result<()> {
         std::mem::swap(input, output);
         Ok(())
     }

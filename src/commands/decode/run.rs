@@ -1,9 +1,13 @@
 //! Runs a plan: likelihood and filter forwards, smoother backwards, file and picture. No arithmetic
 //! here.
 
+mod tell;
+
 use super::budget::IN_FLIGHT;
+use super::keeping::Keeping;
 use super::model_file;
 use super::options::{Precision, Save};
+use super::part::{self, FromParts, Opened, PartSink};
 use super::passes_filter::{Filtering, Forward, Written, extras};
 use super::passes_likelihood::{
     self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
@@ -13,19 +17,18 @@ use super::passes_smooth::{
     self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
 };
 use super::picture::Picture;
-use super::part::{self, FromParts, Opened, PartSink};
 use super::plan::{Plan, ShardPlan};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
 use super::walks;
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, keep};
 use crate::error::{Error, Result};
+use crate::io::kept::Kept;
 use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
-use crate::pipeline::{Sink, chunk};
 use crate::pipeline::run::{Buffers, run as stream};
-use crate::report::Work;
+use crate::pipeline::{Sink, chunk};
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
 use std::marker::PhantomData;
@@ -120,6 +123,7 @@ impl Decode<'_> {
             recorder.time("viterbi", || self.viterbi(&forward, &mut results))?;
         }
         recorder.time("finish", || results.finish(forward.log_likelihood))?;
+        self.forget()?;
         let mut outputs = vec![self.plan.output.clone()];
         outputs.extend(recorder.time("plot", || picture.draw(self.prepared, decoding))?);
         let mut counts = Map::new();
@@ -139,7 +143,16 @@ impl Decode<'_> {
         let mut sink = PartSink::create(self.plan, part, columns, T::WORK.dtype())?;
         let mut rows = part::Rows::<T>(&mut sink, PhantomData);
         let floored = self.likelihood(part.rows.clone(), &mut rows, "write")?;
-        recorder.time("finish", || sink.finish(self.plan, part, &floored))
+        recorder.time("finish", || sink.finish(self.plan, part, &floored))?;
+        self.forget()
+    }
+
+    /// Takes away what was kept: the output is whole.
+    fn forget(&self) -> Result<()> {
+        match self.prepared.options.resume && self.parts.is_none() {
+            true => Kept::open(&self.plan.output, &self.plan.run)?.remove(),
+            false => Ok(()),
+        }
     }
 
     /// Likelihood, then filter, chunk after chunk.
@@ -171,7 +184,11 @@ impl Decode<'_> {
         stream(
             ["read parts", "hand on", "filter"],
             chunk::split(1, rows, self.plan.chunk_rows as u64),
-            (&mut part::RowsOf::<T>(FromParts::new(parts), PhantomData), &part::AsTheyAre(PhantomData), filtering),
+            (
+                &mut part::RowsOf::<T>(FromParts::new(parts), PhantomData),
+                &part::AsTheyAre(PhantomData),
+                filtering,
+            ),
             buffers,
             self.pool,
             self.context.recorder,
@@ -192,6 +209,15 @@ impl Decode<'_> {
         stage: &'static str,
     ) -> Result<Vec<u64>> {
         let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
+        let resume = prepared.options.resume;
+        let mut kept = keep::begin(&self.plan.output, &self.plan.run, resume, self.context)?;
+        let mut keeping = Keeping::new(sink, kept.as_mut(), decoding.chain.row_width());
+        let first = recorder.time("resume", || keeping.replay(&rows))?;
+        if first > rows.start {
+            tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
+            recorder.advance(first - rows.start);
+        }
+        let rows = first..rows.end;
         let chain = &decoding.chain;
         let animal = match chain.takes(hmm::Likelihood::Local) {
             true => Whereabouts::at(prepared, &decoding.time)?,
@@ -226,14 +252,15 @@ impl Decode<'_> {
             input: vec![(); IN_FLIGHT],
             output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
         };
-        stream(
+        let ended = stream(
             ["spikes", passes_likelihood::STAGE, stage],
             chunk::split_range(1, rows, self.plan.chunk_rows as u64),
-            (&mut NoInput, &pass, sink),
+            (&mut NoInput, &pass, &mut keeping),
             buffers,
             self.pool,
             recorder,
-        )?;
+        );
+        keep::after(ended, kept.as_ref())?;
         Ok(likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect())
     }
 
@@ -325,47 +352,6 @@ impl Decode<'_> {
         let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
         let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
         results.write_bins(Variable::ViterbiBin, 0, &found)
-    }
-
-    fn tell_restarts<T>(&self, forward: &Forward<T>) {
-        let Some(&first) = forward.restarts.first() else { return };
-        self.context.recorder.warn(format!(
-            "{} row(s) contradicted everything predicted before them, the first at {} s: the filter began anew \
-             there; a larger --movement-var or --model contfrag allows such jumps",
-            forward.restarts.len(),
-            self.decoding.time[first]
-        ));
-    }
-
-    /// Warns of electrodes most of whose spikes say nothing; how many spikes that are in all.
-    fn tell_floored(&self, floored: &[u64]) -> u64 {
-        let trains = floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains);
-        let silent = trains.filter(|((count, spikes), _)| 2 * **count > spikes.rows.len() as u64);
-        let names: Vec<String> = silent
-            .filter(|((_, spikes), _)| !spikes.rows.is_empty())
-            .map(|((count, spikes), train)| format!("{} ({count} of {})", train.label, spikes.rows.len()))
-            .collect();
-        if let [first, more @ ..] = &names[..] {
-            let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-            self.context.recorder.warn(format!(
-                "most decoded spikes are at the floor in every bin and tell nothing: {first}{others}; \
-                 --log-floor relative:34.5 or a larger --waveform-std mends it"
-            ));
-        }
-        floored.iter().sum()
-    }
-
-    fn count_work(&self) {
-        let items = self.decoding.time.len() as u64;
-        let flop = self.prepared.marks.flop(self.decoding.spikes.iter().map(|spikes| spikes.rows.len()));
-        let likelihood = Work { items, flop: flop as u64, ..Work::default() };
-        let step = 2 * self.decoding.chain.transition().multiply_adds() * items;
-        self.context.recorder.count(passes_likelihood::STAGE, likelihood);
-        for stage in ["filter", passes_smooth::STAGES[0], passes_smooth::STAGES[1]] {
-            self.context.recorder.count(stage, Work { items, flop: step, ..Work::default() });
-        }
-        let written = Work { items, bytes_written: self.plan.output_bytes, ..Work::default() };
-        self.context.recorder.count(passes_smooth::STAGES[2], written);
     }
 }
 
