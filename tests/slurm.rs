@@ -182,7 +182,7 @@ const LONG: [&str; 10] = [
     "convolve",
     "in.npy",
     "--kernel",
-    "circle:25",
+    "circle:60",
     "--algorithm",
     "direct",
     "--memory",

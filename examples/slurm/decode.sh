@@ -7,7 +7,7 @@ export NISSL=${NISSL:-nissl} PARTS
 
 array=$(sbatch --parsable --array="${ARRAY:-1-$PARTS}" <<'PART'
 #!/bin/bash
-#SBATCH --job-name=nissl --cpus-per-task=4 --mem=8G --time=04:00:00
+#SBATCH --job-name=nissl --cpus-per-task=4 --mem=8G --time=01:00:00
 #SBATCH --requeue --open-mode=append --signal=B:USR1@120 --output=nissl-%A_%a.log
 "$NISSL" decode "$SESSION" -o "$OUTPUT" ${FLAGS:-} \
     --resume --shard "$SLURM_ARRAY_TASK_ID/$PARTS" &
@@ -25,7 +25,7 @@ PART
 )
 merge=$(sbatch --parsable --dependency="afterany:$array" <<'MERGE'
 #!/bin/bash
-#SBATCH --job-name=nissl-merge --cpus-per-task=4 --mem=8G --time=04:00:00
+#SBATCH --job-name=nissl-merge --cpus-per-task=4 --mem=8G --time=01:00:00
 #SBATCH --open-mode=append --output=nissl-%j.log
 exec "$NISSL" merge "$(dirname "$OUTPUT")" -o "$OUTPUT" --resume
 MERGE

@@ -101,7 +101,7 @@ impl Kept {
         }
         bytes.resize(size as usize, 0);
         self.file.read_exact_at(bytes, body).map_err(fault())?;
-        if checksum(&head[..HEAD - 8], &[bytes]) != sum {
+        if checksum(&head[..HEAD - 8], bytes) != sum {
             return Ok(None);
         }
         (self.next, self.end) = (body + size, body + size);
@@ -118,23 +118,20 @@ impl Kept {
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn push(&mut self, at: Stretch, pieces: &[&[u8]]) -> Result<()> {
-        let size: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+    pub fn push(&mut self, at: Stretch, bytes: &[u8]) -> Result<()> {
+        let size = bytes.len() as u64;
         let mut head = Vec::with_capacity(HEAD);
         for number in [at.plane, at.start, at.end, size] {
             head.extend(number.to_le_bytes());
         }
-        let sum = checksum(&head, pieces);
+        let sum = checksum(&head, bytes);
         head.extend(sum.to_le_bytes());
         let fault = || Error::io(&self.path, "write");
-        let mut offset = self.end + HEAD as u64;
-        for piece in pieces {
-            self.file.write_all_at(piece, offset).map_err(fault())?;
-            offset += piece.len() as u64;
-        }
+        let body = self.end + HEAD as u64;
+        self.file.write_all_at(bytes, body).map_err(fault())?;
         // The head last: a record without one is none.
         self.file.write_all_at(&head, self.end).map_err(fault())?;
-        (self.end, self.next) = (offset, offset);
+        (self.end, self.next) = (body + size, body + size);
         Ok(())
     }
 
@@ -167,10 +164,10 @@ fn numbers(head: &[u8; HEAD]) -> [u64; 5] {
 }
 
 /// Tells torn and overwritten records from whole ones; four lanes, since it runs beside the work.
-fn checksum(head: &[u8], pieces: &[&[u8]]) -> u64 {
+fn checksum(head: &[u8], body: &[u8]) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut lanes = [1u64, 2, 3, 4];
-    for bytes in std::iter::once(&head).chain(pieces) {
+    for bytes in [head, body] {
         let (blocks, rest) = bytes.as_chunks::<32>();
         for block in blocks {
             for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
@@ -208,9 +205,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out.npy");
         let mut kept = Kept::open(&output, RUN).unwrap();
-        kept.push(at(0), &[b"abc", b"de"]).unwrap();
-        kept.push(at(10), &[&[7; 100]]).unwrap();
-        kept.push(at(20), &[&[9; 100]]).unwrap();
+        kept.push(at(0), b"abcde").unwrap();
+        kept.push(at(10), &[7; 100]).unwrap();
+        kept.push(at(20), &[9; 100]).unwrap();
         let path = place(&output, RUN);
         let whole = std::fs::read(&path).unwrap();
         for cut in 0..=140 {
@@ -219,7 +216,7 @@ mod tests {
             let expected = if cut == 0 { 3 } else { 2 };
             assert_eq!(all(&mut again).len(), expected, "{cut}");
             if cut > 0 {
-                again.push(at(20), &[&[9; 100]]).unwrap();
+                again.push(at(20), &[9; 100]).unwrap();
             }
             assert!(std::fs::read(&path).unwrap() == whole, "{cut}");
         }
@@ -235,7 +232,7 @@ mod tests {
     fn rows_of_another_run_are_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out.npy");
-        Kept::open(&output, RUN).unwrap().push(at(0), &[b"abc"]).unwrap();
+        Kept::open(&output, RUN).unwrap().push(at(0), b"abc").unwrap();
         let other = RUN.chars().rev().collect::<String>();
         assert!(all(&mut Kept::open(&output, &other).unwrap()).is_empty());
         assert_eq!(strangers(&output, &other), [place(&output, RUN)]);

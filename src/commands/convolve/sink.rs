@@ -186,9 +186,9 @@ impl<T: Real> Sink for KeepingSink<'_, T> {
         if let Some(kept) = &mut self.kept {
             self.bytes.clear();
             out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
-            let classes: Vec<u8> = out.classes.iter().map(|class| class.to_le_bytes()[0]).collect();
+            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
             let at = Stretch { plane: chunk.plane, start: chunk.start, end: chunk.end };
-            kept.push(at, &[&self.bytes, &classes])?;
+            kept.push(at, &self.bytes)?;
         }
         self.inner.write(chunk, out)
     }

@@ -58,7 +58,7 @@ impl<T: Value, K: Sink<Buffer = LikelihoodRows<T>>> Sink for Keeping<'_, K, T> {
             self.bytes.clear();
             T::push_le(&rows.values, &mut self.bytes);
             f64::push(&rows.offset, &mut self.bytes);
-            kept.push(Stretch { plane: 0, start: chunk.start, end: chunk.end }, &[&self.bytes])?;
+            kept.push(Stretch { plane: 0, start: chunk.start, end: chunk.end }, &self.bytes)?;
         }
         self.inner.write(chunk, rows)
     }

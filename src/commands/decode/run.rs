@@ -68,7 +68,7 @@ fn work(plan: &Plan, parts: Option<&[Opened]>, context: &Context) -> Result<Outc
         tracing::info!("{}: this part is done already", plan.output.display());
         return Ok(Outcome { inputs, outputs: Vec::new(), counts: Map::new(), failures: Vec::new() });
     }
-    let decode = Decode { plan, prepared, decoding, parts, context, pool: &pool };
+    let decode = Decode { plan, prepared, decoding, parts, resumed: AtomicU64::new(0), context, pool: &pool };
     if let Some(part) = &plan.shard {
         match prepared.options.precision {
             Precision::F32 => decode.part::<f32>(part)?,
@@ -102,6 +102,8 @@ struct Decode<'a> {
     decoding: &'a Decoding,
     /// Where the likelihood comes from, if it was computed in parts.
     parts: Option<&'a [Opened]>,
+    /// Time bins that an earlier run had kept.
+    resumed: AtomicU64,
     context: &'a Context<'a>,
     pool: &'a ThreadPool,
 }
@@ -128,6 +130,10 @@ impl Decode<'_> {
         outputs.extend(recorder.time("plot", || picture.draw(self.prepared, decoding))?);
         let mut counts = Map::new();
         counts.insert("marginal_log_likelihood".into(), forward.log_likelihood.into());
+        let resumed = self.resumed.load(Ordering::Relaxed);
+        if resumed > 0 {
+            counts.insert("resumed_rows".into(), resumed.into());
+        }
         counts.insert("filter_restarts".into(), forward.restarts.len().into());
         self.tell_restarts(&forward);
         counts.insert("floored_spikes".into(), self.tell_floored(&floored).into());
@@ -216,6 +222,7 @@ impl Decode<'_> {
         if first > rows.start {
             tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
             recorder.advance(first - rows.start);
+            self.resumed.store(first - rows.start, Ordering::Relaxed);
         }
         let rows = first..rows.end;
         let chain = &decoding.chain;
