@@ -245,3 +245,36 @@ fn a_killed_convolution_loses_nothing_that_was_kept() {
 fn a_killed_decoding_loses_nothing_that_was_kept() {
     killed_again_and_again(&decode());
 }
+
+#[test]
+fn a_killed_autoreject_ends_with_the_same_bytes() {
+    let kills: usize = std::env::var("NISSL_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("sub-1.h5");
+    std::fs::copy(fixture("autoreject/real14/epochs.h5"), &input).unwrap();
+    let run = |out: &str| {
+        let mut command = nissl(&["autoreject", "-q", "--threads", "1", "--cv", "5", "--resume"]);
+        command.arg(&input).arg("-o").arg(folder.path().join(out)).stderr(Stdio::piped());
+        command
+    };
+    let began = Instant::now();
+    done(&mut run("whole"));
+    let whole_ms = began.elapsed().as_millis().max(2) as f64;
+    for moment in splitmix(78, kills) {
+        let mut child = run("out").spawn().unwrap();
+        std::thread::sleep(Duration::from_millis((moment * whole_ms) as u64));
+        let _ = child.kill();
+        let _ = child.wait();
+        let summary = folder.path().join("out/summary.json");
+        if summary.exists() {
+            let read = |out: &str| std::fs::read(folder.path().join(out).join("epochs.h5")).unwrap();
+            assert!(read("whole") == read("out"), "a summary without its results");
+            std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+        }
+    }
+    done(&mut run("out"));
+    for file in ["epochs.h5", "reject_log.npz", "autoreject.h5", "summary.json", "loss.svg"] {
+        let read = |out: &str| std::fs::read(folder.path().join(out).join(file)).unwrap();
+        assert!(read("whole") == read("out"), "{file}");
+    }
+}

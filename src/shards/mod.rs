@@ -148,7 +148,7 @@ mod tests {
             for index in 1..=of {
                 let rows = Shard { index, of }.rows(height, block, chunk);
                 prop_assert_eq!(rows.start, next);
-                prop_assert!(rows.start % block == 0 || rows.start == height);
+                prop_assert!(rows.start.is_multiple_of(block) || rows.start == height);
                 next = rows.end;
             }
             prop_assert_eq!(next, height);

@@ -64,7 +64,13 @@ impl Checkpoint {
     pub fn begin(folder: &Path, run: &str, (resume, force): (bool, bool)) -> Result<Begin> {
         let path = folder.join(NAME);
         let fresh = Checkpoint { path, stored: Stored { run: run.into(), groups: Vec::new() } };
-        let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        // What a killed run was writing when it died is nobody's.
+        let counts = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            !(name.starts_with('.') && name.contains(".nissl-") && name.ends_with(".tmp"))
+        };
+        let occupied =
+            std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(counts)));
         if !resume || !occupied {
             return Ok(Begin::Run(fresh));
         }
@@ -212,6 +218,15 @@ mod tests {
         std::fs::write(out.join("summary.json"), "{\"run\": \"a\"}").unwrap();
         assert!(matches!(begin("a", false), Ok(Begin::Done)));
         assert!(matches!(begin("b", false), Err(Error::OutputExists(_))));
+    }
+
+    #[test]
+    fn what_a_killed_run_was_writing_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".checkpoint.json.nissl-7-0.tmp"), "half").unwrap();
+        assert!(matches!(Checkpoint::begin(folder.path(), "a", (true, false)), Ok(Begin::Run(_))));
+        std::fs::write(folder.path().join("notes.txt"), "the user's").unwrap();
+        assert!(matches!(Checkpoint::begin(folder.path(), "a", (true, false)), Err(Error::OutputExists(_))));
     }
 
     #[test]
