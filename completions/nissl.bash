@@ -34,6 +34,12 @@ _nissl() {
             nissl,help)
                 cmd="nissl__subcmd__help"
                 ;;
+            nissl,merge)
+                cmd="nissl__subcmd__merge"
+                ;;
+            nissl,sbatch)
+                cmd="nissl__subcmd__sbatch"
+                ;;
             nissl__subcmd__help,autoreject)
                 cmd="nissl__subcmd__help__subcmd__autoreject"
                 ;;
@@ -52,6 +58,12 @@ _nissl() {
             nissl__subcmd__help,help)
                 cmd="nissl__subcmd__help__subcmd__help"
                 ;;
+            nissl__subcmd__help,merge)
+                cmd="nissl__subcmd__help__subcmd__merge"
+                ;;
+            nissl__subcmd__help,sbatch)
+                cmd="nissl__subcmd__help__subcmd__sbatch"
+                ;;
             *)
                 ;;
         esac
@@ -59,7 +71,7 @@ _nissl() {
 
     case "${cmd}" in
         nissl)
-            opts="-h -V --from-report --help --version autoreject convolve decode bench completions help"
+            opts="-h -V --from-report --help --version autoreject convolve decode bench merge sbatch completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -77,7 +89,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__autoreject)
-            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -160,6 +172,10 @@ _nissl() {
                     return 0
                     ;;
                 --compress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -299,7 +315,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__convolve)
-            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -365,6 +381,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --backend)
                     COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
                     return 0
@@ -393,7 +413,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__decode)
-            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --warm-up --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --warm-up --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +571,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --backend)
                     COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
                     return 0
@@ -579,7 +603,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__help)
-            opts="autoreject convolve decode bench completions help"
+            opts="autoreject convolve decode bench merge sbatch completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -669,6 +693,98 @@ _nissl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__help__subcmd__merge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__help__subcmd__sbatch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__merge)
+            opts="-o -v -q -h --output --force --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "auto cpu cuda wgpu" -- "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nissl__subcmd__sbatch)
+            opts="-h --shards --submit --slurm --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --shards)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slurm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

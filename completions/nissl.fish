@@ -31,6 +31,8 @@ complete -c nissl -n "__fish_nissl_needs_command" -a "autoreject" -d 'Find and r
 complete -c nissl -n "__fish_nissl_needs_command" -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
 complete -c nissl -n "__fish_nissl_needs_command" -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
 complete -c nissl -n "__fish_nissl_needs_command" -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
+complete -c nissl -n "__fish_nissl_needs_command" -a "merge" -d 'Put the parts of a sharded run together'
+complete -c nissl -n "__fish_nissl_needs_command" -a "sbatch" -d 'Make a SLURM job array of a command, and the merge that depends on it'
 complete -c nissl -n "__fish_nissl_needs_command" -a "completions" -d 'Print the completion script of a shell'
 complete -c nissl -n "__fish_nissl_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
@@ -56,6 +58,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l montage -d 'P
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l unit -d 'Unit of the stored numbers: V, mV, uV, nV, T, nT, pT, fT, T/m, pT/cm, fT/cm, M, mM, uM; the cleaned epochs keep it [default: the SI unit]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l sfreq -d 'Sampling rate, hertz [default: from the file]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -72,7 +75,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l force -d 'Rep
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l no-augment -d 'Leave epochs predicted from the other channels out of the threshold search; needs no positions'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l fresh-labels -d 'Votes start anew for every entry of --n-interpolate; the peer carries repaired channels from one to the next'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l drop-unrepaired -d 'Also drop epochs with more bad channels than may be repaired'
-complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none'
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
@@ -99,6 +102,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l var -d 'Variabl
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dims -d 'Names of the axes that are rows and columns, such as lat,lon [default: the last two]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l plot -d 'Picture of the result (.svg or .png): beside the input, with the animal\'s path, or times by stage and thread' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l compress -d 'Deflate level of the output, 1 (fast) to 9 (small); HDF5 and netCDF only [default: as the input is stored; none for decode]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -118,6 +122,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l exact -d 'The o
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l fast -d 'Sum in float32 within a kernel row; float32 rasters only, errors under 2e-7 of the magnitudes summed as a rule, 1.1e-6 at most'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l hotspots -d 'Hot and cold spots: Getis-Ord Gi* classes 0, +-90, +-95, +-99 %, and z-scores'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l raw -d 'Take the stored numbers: no scale and offset, no NaN for declared missing values'
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
@@ -169,6 +174,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lfp -d 'Look for 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream-idle -d 'End a file of event records that did not grow for so long [default: wait for its end record]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l realtime-priority -d 'Real-time priority of the ticking thread (SCHED_FIFO), 1 to 99; a warning where not allowed' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l pin-core -d 'Core that the ticking thread runs on, counted from 0; a warning where not allowed' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l shard -d 'Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output; nissl merge puts the parts together' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
 cpu\t''
 cuda\t''
@@ -190,6 +196,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand decode" -l fit-only -d 'Fit 
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l stream -d 'Decode tick by tick, from events as they come'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l paced -d 'Hold events back until their time has come by the clock'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l lock-memory -d 'Keep all memory resident; a warning where not allowed'
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
@@ -229,10 +236,35 @@ complete -c nissl -n "__fish_nissl_using_subcommand bench" -l dry-run -d 'Print 
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s o -l output -d 'What to write: a file whose extension names the format; for autoreject a folder' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l backend -d 'Where to compute: auto takes a device only where the plan expects it to win' -r -f -a "auto\t''
+cpu\t''
+cuda\t''
+wgpu\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l force -d 'Replace an existing output'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l resume -d 'Go on from the checkpoints of an earlier run with the same inputs, options and version; begin anew where there are none, and end at once where that run is done'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l dry-run -d 'Print the resolved plan (shapes, types, algorithm and why, memory) on stdout and stop; nothing is written, no report either'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s v -l verbose -d 'Tell on stderr what is found and decided; twice for details'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l shards -d 'Number of parts, 2 or more' -r
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l slurm -d 'Flags for both jobs as sbatch takes them, such as \'--time=04:00:00 --partition=long\'' -r
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l submit -d 'Submit the script instead of printing it'
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "autoreject" -d 'Find and repair bad channels and epochs of EEG and MEG recordings'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "convolve" -d 'Filter rasters: focal convolution, focal statistics, hot spots'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "decode" -d 'Decode position from spikes: clusterless marks or sorted units'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "bench" -d 'Time the commands on this machine, check results against references, find regressions'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "merge" -d 'Put the parts of a sharded run together'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "sbatch" -d 'Make a SLURM job array of a command, and the merge that depends on it'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c nissl -n "__fish_nissl_using_subcommand help; and not __fish_seen_subcommand_from autoreject convolve decode bench merge sbatch completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

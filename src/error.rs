@@ -43,7 +43,7 @@ impl ExitCode {
         (ExitCode::Stopped, "Stopped by a signal with a checkpoint saved; run again with --resume."),
         (
             ExitCode::Interrupted,
-            "Stopped at once by a signal (SIGINT, SIGTERM, SIGHUP, SIGUSR1); no output was written.",
+            "Stopped at once by a signal (SIGINT, SIGHUP; SIGTERM and SIGUSR1 too where nothing is kept, without --resume); no output was written.",
         ),
     ];
 }
@@ -110,6 +110,10 @@ pub enum Error {
     /// SIGINT arrived; outputs in progress were removed.
     #[error("interrupted; no output was written")]
     Interrupted,
+
+    /// SIGTERM or SIGUSR1 arrived; what was done is kept.
+    #[error("stopped by a signal; what is done is kept, run again with --resume to go on")]
+    Stopped,
 
     /// An error told again, with the exit code it had.
     #[error("{0}")]
@@ -178,6 +182,7 @@ impl Error {
             Error::Usage(_) | Error::OutputExists(_) => ExitCode::Usage,
             Error::Data { .. } => ExitCode::BadData,
             Error::Interrupted => ExitCode::Interrupted,
+            Error::Stopped => ExitCode::Stopped,
             Error::Refused(_, code) => *code,
             Error::Io { .. } | Error::Unavailable { .. } | Error::Memory { .. } | Error::Failed(_) => {
                 ExitCode::Failed
@@ -197,6 +202,7 @@ mod tests {
             (Error::OutputExists("out.npy".into()), ExitCode::Usage),
             (Error::data("a.npy", "1 axis", "2 axes", ""), ExitCode::BadData),
             (Error::Interrupted, ExitCode::Interrupted),
+            (Error::Stopped, ExitCode::Stopped),
             (
                 Error::io(Path::new("x"), "write")(std::io::Error::from(std::io::ErrorKind::StorageFull)),
                 ExitCode::Failed,

@@ -20,6 +20,7 @@ pub mod pipeline;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod report;
+pub mod shards;
 pub mod units;
 
 pub use error::{Error, Result};

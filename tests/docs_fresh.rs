@@ -11,9 +11,14 @@ use nissl::error::ExitCode;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     ("OUTPUT.report.json", "Timing report of the run that wrote OUTPUT; nissl --from-report runs it again."),
     ("DIR/report.json", "The same in the output folder of nissl autoreject."),
+    (
+        "NAME.shard-I-of-N.EXT",
+        "A part of the output NAME.EXT, written with --shard; for autoreject a folder. nissl merge takes them.",
+    ),
+    (".OUTPUT.nissl-*.kept", "What a run with --resume has done so far; it goes when the output is whole."),
     (
         ".OUTPUT.nissl-*.tmp",
         "Output in progress; renamed when it is whole. One that a killed run left may be deleted.",
@@ -206,6 +211,9 @@ fn every_value_that_may_be_left_out_tells_its_default() {
         "verify",
         "record",
         "argv",
+        "shard",
+        "shards",
+        "slurm",
     ];
     for (command, flag) in all_flags() {
         let id = flag.get_id().as_str();

@@ -11,11 +11,15 @@ use source::{Source, sources};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main.rs", &["cli"]),
     ("lib.rs", &["error"]),
-    ("cli/**", &["cli", "commands", "backend", "report", "io::atomic", "error", "units"]),
+    (
+        "cli/**",
+        &["cli", "commands", "backend", "report", "shards", "io::atomic", "io::kept", "error", "units"],
+    ),
     // The edge of the library: what a command is given and gives back.
     ("commands/mod.rs", &["backend", "report", "error"]),
+    ("commands/keep.rs", &["commands", "io::kept", "error"]),
     // Options may hold what their values are made of; they are plain data.
-    ("commands/*/options.rs", &["io::InputSpec", "kernels", "array", "units", "error"]),
+    ("commands/*/options.rs", &["io::InputSpec", "shards", "kernels", "array", "units", "error"]),
     // Binds kernels to chunks; of the report only the recorder, which is told which threads worked.
     (
         "commands/*/{passes*,bind,fit,repairs,global}.rs",
@@ -40,9 +44,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("commands/bench/{against,verify/rows}.rs", &["commands", "report", "error"]),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint}.rs",
-        &["commands", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units", "error"],
+        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint,part,merge,keeping}.rs",
+        &[
+            "commands", "shards", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units",
+            "error",
+        ],
     ),
+    ("commands/decode/run/tell.rs", &["commands", "report"]),
     (
         "commands/decode/{session,simple,numbers,nwb,series,ragged,reading,tree}.rs",
         &["commands", "io", "array", "units", "error"],
@@ -72,6 +80,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),
+    // Names, identities and sets of parts.
+    ("shards/**", &["shards", "io", "error"]),
     ("pipeline/**", &["pipeline", "report", "array", "units", "error"]),
     ("kernels/**", &["kernels", "backend", "array", "error"]),
     ("io/**", &["io", "pipeline", "array", "units", "error"]),
@@ -179,13 +189,14 @@ fn wrong_imports(source: &Source) -> Vec<String> {
     wrong
 }
 
-/// The command that a file of another command (or a pure part of the library) reaches into.
+/// The command that a file of another command (or a pure part of the library) reaches into;
+/// `commands::keep` is none, but what they share.
 fn other_command<'a>(file: &str, path: &'a [String]) -> Option<&'a str> {
     let own = file.strip_prefix("commands/")?.split_once('/')?.0;
     match path {
         [first, second, ..] if first == "commands" => {
             let is_module = second.starts_with(|c: char| c.is_ascii_lowercase());
-            (is_module && second != own && own != "bench").then_some(second.as_str())
+            (is_module && second != own && second != "keep" && own != "bench").then_some(second.as_str())
         }
         _ => None,
     }
@@ -243,7 +254,7 @@ fn every_unsafe_block_says_why_it_is_sound() {
 fn the_table_names_only_files_that_could_be() {
     let known = [
         "array", "backend", "cli", "commands", "error", "io", "kernels", "pipeline", "plot", "report",
-        "units",
+        "shards", "units",
     ];
     for source in sources() {
         let top = source.path.split(['/', '.']).next().unwrap().to_owned();

@@ -3,9 +3,11 @@
 use crate::backend::Request;
 use crate::error::{Error, Result};
 use crate::report::progress::Display;
+use crate::shards::{Asked, Shard};
 use crate::units::parse_bytes;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Where a command's result goes.
@@ -19,6 +21,59 @@ pub struct OutputFlags {
     /// Replace an existing output
     #[arg(long)]
     pub force: bool,
+}
+
+/// Runs that are done in parts, or in several goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct ShardFlags {
+    /// Do the I-th of N parts, counted from 1, and write NAME.shard-I-of-N.EXT beside the output;
+    /// nissl merge puts the parts together
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
+    #[command(flatten)]
+    pub(super) again: ResumeFlag,
+}
+
+/// Runs that are done in several goes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Run")]
+pub struct ResumeFlag {
+    /// Go on from the checkpoints of an earlier run with the same inputs, options and version;
+    /// begin anew where there are none, and end at once where that run is done
+    #[arg(long)]
+    pub resume: bool,
+}
+
+impl ShardFlags {
+    /// The part to do; 1/1 is the whole.
+    pub fn part(&self) -> Option<Shard> {
+        self.shard.filter(|shard| shard.of > 1)
+    }
+
+    /// What a part keeps of the command line, for the merge.
+    ///
+    /// # Errors
+    /// [`Error::Usage`]: words that are no Unicode, which a part cannot keep.
+    pub fn asked(&self, argv: &[OsString]) -> Result<Asked> {
+        if self.part().is_none() {
+            return Ok(Asked::default());
+        }
+        let words = argv.iter().map(|word| {
+            word.to_str().map(str::to_owned).ok_or_else(|| {
+                Error::usage(format!("--shard: '{}' is no Unicode; rename the file", word.to_string_lossy()))
+            })
+        });
+        let directory = std::env::current_dir().map_err(Error::io(Path::new("."), "look at"))?;
+        Ok(Asked { argv: words.collect::<Result<_>>()?, directory })
+    }
+}
+
+/// `path` as it was meant in `directory`, seen from the present folder.
+pub fn meant_in(directory: &Path, path: &Path) -> PathBuf {
+    let here = std::env::current_dir().is_ok_and(|here| here == directory);
+    if here || path.is_absolute() { path.to_owned() } else { directory.join(path) }
 }
 
 /// What a run may use and what it tells.

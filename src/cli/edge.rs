@@ -84,6 +84,11 @@ pub fn answer(error: &clap::Error, argv: &[OsString]) -> Result<ExitCode> {
     }
 }
 
+/// What clap stopped at as an error, for words that were not typed alone.
+pub fn answered(error: &clap::Error, argv: &[OsString]) -> Error {
+    Error::Usage(one_line(error, argv))
+}
+
 fn styled(error: &clap::Error) -> String {
     error.render().to_string()
 }

@@ -11,6 +11,8 @@ pub mod completions;
 pub mod convolve;
 pub mod decode;
 mod edge;
+pub mod merge;
+pub mod sbatch;
 mod session;
 mod signals;
 
@@ -27,6 +29,9 @@ Examples:
   nissl convolve dem.nc -o smooth.nc --kernel circle:450m --dry-run
   nissl decode session.nwb -o posterior.nc --encode-interval 0:600 --time 600:1200:0.002 --plot laps.png
   nissl bench --size quick
+  nissl convolve dem.nc -o smooth.nc --kernel gauss:5km --shard 3/8
+  nissl merge smooth.shard-*.nc -o smooth.nc
+  nissl sbatch convolve dem.nc -o smooth.nc --kernel gauss:5km --shards 8 --submit
   nissl --from-report smooth.nc.report.json -- -o again.nc
   nissl completions bash > ~/.local/share/bash-completion/completions/nissl";
 
@@ -68,6 +73,8 @@ enum Command {
     Convolve(Box<convolve::ConvolveArgs>),
     Decode(Box<decode::DecodeArgs>),
     Bench(Box<bench::BenchArgs>),
+    Merge(Box<merge::MergeArgs>),
+    Sbatch(Box<sbatch::SbatchArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -117,6 +124,8 @@ fn dispatch(command: Option<Command>, argv: Vec<OsString>) -> Result<ExitCode> {
         Some(Command::Convolve(args)) => args.run(argv),
         Some(Command::Decode(args)) => args.run(argv),
         Some(Command::Bench(args)) => args.run(argv),
+        Some(Command::Merge(args)) => args.run(argv),
+        Some(Command::Sbatch(args)) => args.run(),
         Some(Command::Completions(args)) => args.run(),
         None => Err(Error::usage("no command given; see nissl --help")),
     }

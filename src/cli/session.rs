@@ -2,11 +2,13 @@
 //! report, table.
 
 use super::common::{LimitFlags, RunFlags};
-use super::{edge, signals};
+use super::edge;
+use super::signals::{self, Stop};
 use crate::backend::{self, Backend, MemoryLimit, Surroundings, ThreadLimit, memory, threads};
 use crate::commands::{Context, Failure, Outcome, ending};
 use crate::error::{Error, ExitCode, Result};
 use crate::io::atomic::{self, Beside};
+use crate::io::kept;
 use crate::report::progress::{Display, Listener};
 use crate::report::{Ending, Host, Recorder, Report, SCHEMA, Threads, Versions, json, text};
 use serde::Serialize;
@@ -16,6 +18,7 @@ use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Options bound to a command's planning.
 pub type MakePlan<P> = Box<dyn Fn(&Context) -> Result<P>>;
@@ -38,6 +41,10 @@ pub struct Job<P> {
     pub into_folder: bool,
     /// Replace existing files.
     pub force: bool,
+    /// An output that the same run finished before is no error: there is nothing left to do.
+    pub resume: bool,
+    /// The run's name, by which it is known again: a hash of all that its results depend on.
+    pub name: fn(&P) -> Option<&str>,
     /// Makes the plan.
     pub plan: MakePlan<P>,
     /// What the plan warns about.
@@ -46,8 +53,8 @@ pub struct Job<P> {
     pub refused: fn(&P) -> (bool, Vec<Failure>),
     /// Runs the plan.
     pub run: fn(&P, &Context) -> Result<Outcome>,
-    /// A signal ends the run in order: it closes its outputs and succeeds.
-    pub closes: bool,
+    /// What the run does when a signal asks it to stop.
+    pub stop: Stop,
 }
 
 /// What a run was granted.
@@ -74,7 +81,8 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
     let recorder = Arc::new(Recorder::new());
     let grant = grant(&flags.limits, flags.threads, &recorder)?;
     let listener = Listener::start(flags.tell.display(), job.unit, Arc::clone(&recorder));
-    signals::stop_on_signals(Arc::clone(&recorder), job.closes);
+    let at_work = Arc::new(AtomicBool::new(false));
+    signals::stop_as(Arc::clone(&recorder), job.stop, Arc::clone(&at_work));
     let context = Context {
         level: grant.backend.level,
         threads: grant.threads.count,
@@ -83,8 +91,13 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
         recorder: &recorder,
     };
     // After a signal every error is but its echo, unless the run goes on to its end all the same.
-    let told = |error| if recorder.is_cancelled() && !job.closes { Error::Interrupted } else { error };
+    let told = |error| match (job.stop, error) {
+        (Stop::AtOnce, _) if recorder.is_cancelled() => Error::Interrupted,
+        (Stop::Keeps, Error::Interrupted) if recorder.is_cancelled() => Error::Stopped,
+        (_, error) => error,
+    };
     let plan = (job.plan)(&context).map_err(told)?;
+    at_work.store(true, Ordering::Release);
     for warning in (job.warnings)(&plan) {
         recorder.warn(warning.clone());
     }
@@ -94,6 +107,10 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
         let (nothing, refused) = (job.refused)(&plan);
         tell(&refused);
         return Ok(ending(nothing, &refused));
+    }
+    if job.resume && !job.into_folder && is_done(job, &plan, &report_to)? {
+        listener.finish();
+        return Ok(ExitCode::Done);
     }
     let result = (job.run)(&plan, &context).map_err(told);
     listener.finish();
@@ -119,6 +136,47 @@ pub fn carry_out<P: Serialize + fmt::Display>(job: &Job<P>, flags: &RunFlags) ->
             Err(error)
         }
     }
+}
+
+/// A plan under the limits of `flags`, for those who only look.
+///
+/// # Errors
+/// Whatever stops the plan.
+pub fn plan_only<P>(flags: &RunFlags, force: bool, plan: impl FnOnce(&Context) -> Result<P>) -> Result<P> {
+    let recorder = Recorder::new();
+    let grant = grant(&flags.limits, flags.threads, &recorder)?;
+    plan(&Context {
+        level: grant.backend.level,
+        threads: grant.threads.count,
+        memory: grant.memory.bytes,
+        force,
+        recorder: &recorder,
+    })
+}
+
+/// True where the output that is there is the one this run would write, as its report says.
+///
+/// # Errors
+/// Another output is there, and may not be replaced.
+fn is_done<P>(job: &Job<P>, plan: &P, report: &ReportTo) -> Result<bool> {
+    let (Some(output), Some(name)) = (job.outputs.first(), (job.name)(plan)) else { return Ok(false) };
+    if !output.exists() {
+        return Ok(false);
+    }
+    let stored = match report {
+        ReportTo::File(path) => path.clone(),
+        ReportTo::Stdout => beside(output),
+    };
+    // A report older than the output is of an earlier one.
+    let written = |path: &Path| std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    let fresh = written(&stored) >= written(output);
+    if fresh && json::finished_run(&stored).as_deref() == Some(name) {
+        tracing::info!("{}: this run is done already", output.display());
+        return Ok(true);
+    }
+    // The same run, stopped between the rename and its report, may put the same bytes there again.
+    let unfinished = kept::place(output, name).exists();
+    if job.force || unfinished { Ok(false) } else { Err(Error::OutputExists(output.clone())) }
 }
 
 fn tell(failures: &[Failure]) {

@@ -1,4 +1,8 @@
-//! Signals that stop a run: outputs in progress are removed, then the process ends with 130.
+//! Signals that stop a run.
+//!
+//! SIGINT and SIGHUP end the process at once with 130; outputs in progress are removed. SIGTERM and
+//! SIGUSR1, of which batch systems may send several, ask a run that keeps what it has done to stop
+//! after the chunk in hand: it leaves with 75. Other runs are ended by them as by SIGINT.
 //!
 //! A thread waits for them, so that nothing but a flag is touched inside a handler. Signals that
 //! the parent made this process ignore (`nohup`, shell jobs in the background) stay ignored.
@@ -16,28 +20,55 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The line is printed by whoever comes first: the thread here, or the run that notices.
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Starts the thread that ends the process on SIGINT, SIGTERM, SIGHUP or SIGUSR1; a run that
-/// `closes` its outputs by itself is asked to by the first one, and ended by the second.
+/// What a run does when it is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing: it is ended.
+    AtOnce,
+    /// It closes its outputs and succeeds; a second signal ends it.
+    Closes,
+    /// It finishes the chunk in hand and keeps what is done; further requests change nothing.
+    Keeps,
+}
+
+/// Starts the thread that waits for SIGINT, SIGTERM, SIGHUP and SIGUSR1; `at_work` tells whether the
+/// run has begun: before, nothing is done that could be kept.
 ///
 /// Where no thread can be had, signals keep their default action: the process ends all the same,
 /// and leaves a hidden temporary file.
-pub fn stop_on_signals(recorder: Arc<Recorder>, closes: bool) {
+pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>) {
     let ignored = ignored_mask(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
     let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
     let Ok(mut signals) = Signals::new(wanted) else { return };
     let wait = move || {
-        let mut arriving = signals.forever();
-        if closes && arriving.next().is_some() {
+        let mut asked = false;
+        for signal in signals.forever() {
+            let gently = match stop {
+                Stop::AtOnce => false,
+                Stop::Closes => !asked,
+                Stop::Keeps => matches!(signal, SIGTERM | SIGUSR1),
+            };
+            asked = true;
             recorder.cancel();
-        }
-        if arriving.next().is_some() {
-            recorder.cancel();
+            let waits = stop == Stop::Closes || at_work.load(Ordering::Acquire);
+            if gently && waits {
+                continue;
+            }
             atomic::remove_unfinished();
+            if gently {
+                edge::say_error(&Error::Stopped.to_string());
+                std::process::exit(ExitCode::Stopped as i32);
+            }
             say_interrupted();
             std::process::exit(ExitCode::Interrupted as i32);
         }
     };
     let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
+}
+
+/// [`stop_as`] for a run that `closes` its outputs by itself, or does nothing of its own.
+pub fn stop_on_signals(recorder: Arc<Recorder>, closes: bool) {
+    stop_as(recorder, if closes { Stop::Closes } else { Stop::AtOnce }, Arc::default());
 }
 
 /// Says once that the run was stopped.

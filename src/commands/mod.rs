@@ -5,6 +5,7 @@ pub mod autoreject;
 pub mod bench;
 pub mod convolve;
 pub mod decode;
+pub mod keep;
 
 use crate::backend::CpuLevel;
 use crate::error::{Error, ExitCode, Result};

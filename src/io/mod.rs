@@ -11,6 +11,7 @@ mod choose;
 pub(crate) mod direct;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+pub mod kept;
 pub mod memory;
 pub mod netcdf;
 pub mod npy;
@@ -145,6 +146,9 @@ pub struct Block {
     pub count: Vec<u64>,
 }
 
+/// Where a file that has named arrays keeps its label.
+const LABEL: &str = "/nissl_part";
+
 /// A file open for reading.
 pub trait Container: Send + Sync {
     /// Where it lies.
@@ -161,6 +165,21 @@ pub trait Container: Send + Sync {
     /// where the format has none.
     fn dimension_scales(&self, _path: &str) -> Result<Vec<Vec<String>>> {
         Ok(Vec::new())
+    }
+    /// The label that [`Writer::label`] left; none where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn label(&self) -> Result<Option<Vec<u8>>> {
+        let name = LABEL.trim_start_matches('/');
+        let is_label = |entry: &Entry| match entry {
+            Entry::Dataset(info) => info.path.trim_start_matches('/') == name,
+            _ => false,
+        };
+        if !self.list()?.iter().any(is_label) {
+            return Ok(None);
+        }
+        Ok(self.dataset(LABEL)?.read_text()?.into_iter().next())
     }
 }
 
@@ -272,6 +291,14 @@ pub trait Writer: Send {
     }
     /// Makes a text dataset (scalar when `shape` is empty).
     fn create_text(&mut self, path: &str, shape: &[u64], values: &[Vec<u8>]) -> Result<()>;
+    /// Keeps `text` in the file where readers of its arrays do not look: what a part of a run says
+    /// of itself. Once, at any time before [`Writer::finish`].
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn label(&mut self, text: &str) -> Result<()> {
+        self.create_text(LABEL, &[], &[text.as_bytes().to_vec()])
+    }
     /// Makes a dataset of truth values; `spec.dtype` must be [`Dtype::I8`], the appended bytes 0 or 1.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 mod header;
 mod literal;
 mod text;
+mod trailer;
 mod writer;
 
 use super::block::{self, ReadAt, Runs};
@@ -259,6 +260,10 @@ impl Container for NpyFile {
         Ok(Vec::new())
     }
 
+    fn label(&self) -> Result<Option<Vec<u8>>> {
+        trailer::read(&self.array.source.file, self.path(), self.array.end())
+    }
+
     fn dataset(&self, path: &str) -> Result<Arc<dyn Dataset>> {
         match path {
             "" | "/" => Ok(self.array.clone()),
@@ -273,6 +278,11 @@ impl Container for NpyFile {
 }
 
 impl NpyArray {
+    /// Where the array ends in the file.
+    fn end(&self) -> u64 {
+        self.source.base + block::byte_length(&self.info.shape, self.element).unwrap_or(0)
+    }
+
     fn place(&self) -> String {
         self.source.path.display().to_string()
     }

@@ -1,5 +1,7 @@
 //! Chunks: which items of the work a buffer holds.
 
+use std::ops::Range;
+
 /// A run of consecutive items (rows of one plane, epochs, time bins) treated together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
@@ -28,13 +30,29 @@ impl Chunk {
 /// Splits `planes` planes of `items` items into chunks of at most `length` items; chunk borders
 /// fall on multiples of `length`, and no chunk spans two planes.
 pub fn split(planes: u64, items: u64, length: u64) -> impl Iterator<Item = Chunk> {
+    split_range(planes, 0..items, length)
+}
+
+/// Splits the items `range` of each of `planes` planes into chunks of at most `length` items,
+/// counted from the range's start; no chunk spans two planes.
+pub fn split_range(planes: u64, range: Range<u64>, length: u64) -> impl Iterator<Item = Chunk> {
     let length = length.max(1);
-    let per_plane = items.div_ceil(length);
+    let per_plane = (range.end - range.start).div_ceil(length);
     (0..planes * per_plane).map(move |index| {
         let (plane, part) = (index / per_plane, index % per_plane);
-        let start = part * length;
-        Chunk { index, plane, start, end: items.min(start + length) }
+        let start = range.start + part * length;
+        Chunk { index, plane, start, end: range.end.min(start + length) }
     })
+}
+
+/// The chunks of [`split_range`] from row `from.1` of plane `from.0` on: what an earlier run left.
+pub fn rest(planes: u64, range: Range<u64>, length: u64, from: (u64, u64)) -> impl Iterator<Item = Chunk> {
+    let (plane, row) = from;
+    let own = u64::from(plane < planes);
+    let first = split_range(own, row.min(range.end)..range.end, length).map(move |c| Chunk { plane, ..c });
+    let later = split_range(planes.saturating_sub(plane + 1), range, length);
+    let later = later.map(move |c| Chunk { plane: c.plane + plane + 1, ..c });
+    first.chain(later).zip(0..).map(|(chunk, index)| Chunk { index, ..chunk })
 }
 
 #[cfg(test)]
@@ -43,6 +61,23 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn what_is_left_and_what_was_done_are_the_whole(
+            planes in 0u64..4, items in 1u64..40, length in 1u64..50, done in 0usize..100,
+        ) {
+            let all: Vec<Chunk> = split(planes, items, length).collect();
+            let done = done.min(all.len());
+            let from = match all.get(done) {
+                Some(next) => (next.plane, next.start),
+                None => (planes, 0),
+            };
+            let left: Vec<Chunk> = rest(planes, 0..items, length, from).collect();
+            prop_assert_eq!(left.len(), all.len() - done);
+            for (index, (a, b)) in left.iter().zip(&all[done..]).enumerate() {
+                prop_assert_eq!((a.plane, a.start, a.end, a.index), (b.plane, b.start, b.end, index as u64));
+            }
+        }
+
         #[test]
         fn chunks_cover_every_item_once_in_order(planes in 0u64..4, items in 0u64..40, length in 0u64..50) {
             let mut expected = (0..planes).flat_map(|p| (0..items).map(move |i| (p, i)));

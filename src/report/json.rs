@@ -48,6 +48,21 @@ pub fn command_line(path: &Path) -> Result<Vec<String>> {
         .ok_or_else(|| not_a_report(path, "JSON without a command line (argv)".into()))
 }
 
+/// The name of the run that the report at `path` tells the good end of; none where it tells
+/// something else, or is not there.
+pub fn finished_run(path: &Path) -> Option<String> {
+    let size = std::fs::metadata(path).ok()?.len();
+    if size > LARGEST {
+        return None;
+    }
+    let report: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let done = report["outcome"]["status"] == "done";
+    let plan = &report["plan"];
+    // A merge tells the run that its parts were of.
+    let name = plan["run"].as_str().or_else(|| plan["whole"]["run"].as_str());
+    name.filter(|_| done).map(str::to_owned)
+}
+
 fn not_a_report(path: &Path, found: String) -> Error {
     let advice = "give the .report.json of an earlier run";
     Error::data(path.display().to_string(), found, "a report of nissl", advice)

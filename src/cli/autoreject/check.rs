@@ -82,14 +82,20 @@ pub fn files_read(options: &Options) -> Vec<PathBuf> {
 /// written.
 pub fn folders(options: &Options, force: bool) -> Result<()> {
     let read = files_read(options);
-    if let Some(input) = read.iter().find(|input| atomic::same_file(input, &options.output)) {
+    let (own, target) = (options.own(), options.target()?);
+    let same = |input: &&PathBuf| [&options.output, &target].iter().any(|to| atomic::same_file(input, to));
+    if let Some(input) = read.iter().find(same) {
         return Err(Error::usage(format!(
             "-o {}: is also read ({}); give a folder for the results",
             options.output.display(),
             input.display()
         )));
     }
-    for (folder, input) in result_folders(options)?.iter().zip(&options.inputs) {
+    if options.shard.is_some() {
+        atomic::check_folder(&target, force || options.resume)?;
+    }
+    for (folder, input) in result_folders(options)?.iter().zip(&options.inputs).take(own.end).skip(own.start)
+    {
         let cleaned = cleaned_name(&input.path);
         let written = WRITTEN.iter().map(Path::new).chain([Path::new(&cleaned)]);
         for path in written.map(|name| folder.join(name)) {

@@ -62,8 +62,14 @@ pub fn options(options: &Options, force: bool) -> Result<()> {
     }
     check_picture(options.plot.as_deref(), &options.output)?;
     let read = files_read(options);
-    let written = std::iter::once(&options.output).chain(&options.plot);
-    written.into_iter().try_for_each(|path| atomic::check_output(path, force, &read))
+    let target = options.target()?;
+    if options.shard.is_some() {
+        // What the merge will write must not be an input either; it may be there.
+        atomic::check_output(&options.output, true, &read)?;
+    }
+    // The session tells results of the same run from others.
+    let written = std::iter::once(&target).chain(&options.plot);
+    written.into_iter().try_for_each(|path| atomic::check_output(path, force || options.resume, &read))
 }
 
 /// The same with `--stream`.

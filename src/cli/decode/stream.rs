@@ -4,6 +4,7 @@ use super::values::{Tells, positive, ticks};
 use super::{DecodeArgs, check};
 use crate::cli::common::one_of;
 use crate::cli::session::{self, Job};
+use crate::cli::signals::Stop;
 use crate::commands::decode::stream::bytes::Input;
 use crate::commands::decode::stream::hints::Hints;
 use crate::commands::decode::stream::options::{Dedup, Likelihood, StreamOptions, Ticks};
@@ -29,7 +30,9 @@ pub struct StreamFlags {
             "fit_only",
             "seed",
             "drop_repeated_spikes",
-            "position_weights"
+            "position_weights",
+            "shard",
+            "resume"
         ]
     )]
     stream: bool,
@@ -134,11 +137,13 @@ impl DecodeArgs {
             outputs: vec![options.decode.output.clone()],
             into_folder: false,
             force: self.to.force,
+            resume: false,
+            name: |_| None,
             plan: Box::new(move |context| decode::stream::plan(&options, context)),
             warnings: |plan| &plan.warnings,
             refused: |_| (false, Vec::new()),
             run: decode::stream::run,
-            closes: true,
+            stop: Stop::Closes,
         };
         session::carry_out(&job, &self.run)
     }

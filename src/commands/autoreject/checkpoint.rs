@@ -64,7 +64,13 @@ impl Checkpoint {
     pub fn begin(folder: &Path, run: &str, (resume, force): (bool, bool)) -> Result<Begin> {
         let path = folder.join(NAME);
         let fresh = Checkpoint { path, stored: Stored { run: run.into(), groups: Vec::new() } };
-        let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        // What a killed run was writing when it died is nobody's.
+        let counts = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            !(name.starts_with('.') && name.contains(".nissl-") && name.ends_with(".tmp"))
+        };
+        let occupied =
+            std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(counts)));
         if !resume || !occupied {
             return Ok(Begin::Run(fresh));
         }
@@ -134,9 +140,14 @@ impl StoredFound {
 
 /// True where `summary.json`, which is written last, is of the run `run`.
 fn is_done(folder: &Path, run: &str) -> bool {
-    let text = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
-    let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    summary["run"] == *run
+    finished(folder).is_some_and(|found| found == run)
+}
+
+/// The name of the run whose results are in `folder`, whole.
+pub fn finished(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("summary.json")).ok()?;
+    let summary: serde_json::Value = serde_json::from_str(&text).ok()?;
+    summary["run"].as_str().map(str::to_owned)
 }
 
 /// The name of a run: a hash of all that its results depend on.
@@ -207,6 +218,15 @@ mod tests {
         std::fs::write(out.join("summary.json"), "{\"run\": \"a\"}").unwrap();
         assert!(matches!(begin("a", false), Ok(Begin::Done)));
         assert!(matches!(begin("b", false), Err(Error::OutputExists(_))));
+    }
+
+    #[test]
+    fn what_a_killed_run_was_writing_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".checkpoint.json.nissl-7-0.tmp"), "half").unwrap();
+        assert!(matches!(Checkpoint::begin(folder.path(), "a", (true, false)), Ok(Begin::Run(_))));
+        std::fs::write(folder.path().join("notes.txt"), "the user's").unwrap();
+        assert!(matches!(Checkpoint::begin(folder.path(), "a", (true, false)), Err(Error::OutputExists(_))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Options;
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -19,33 +20,40 @@ pub const WRITTEN: [&str; 10] = [
     "loss.png",
 ];
 
-/// The result folder of every input, in their order: the output itself for a single input, else
+/// The result folder of every input, in their order: the target itself for a single input, else
 /// a folder in it called as the input's stem. Inputs with equal stems get the name of the folder
 /// they lie in in front: `sub-01_epochs`.
 ///
 /// # Errors
 /// [`Error::Usage`] where two inputs would share a folder all the same.
 pub fn result_folders(options: &Options) -> Result<Vec<PathBuf>> {
+    let target = options.target()?;
     if options.inputs.len() < 2 {
-        return Ok(vec![options.output.clone(); options.inputs.len()]);
+        return Ok(vec![target; options.inputs.len()]);
     }
     let stems: Vec<OsString> = options.inputs.iter().map(|input| stem(&input.path)).collect();
+    let mut shared: BTreeMap<&OsString, usize> = BTreeMap::new();
+    stems.iter().for_each(|stem| *shared.entry(stem).or_default() += 1);
     let names = options.inputs.iter().zip(&stems).map(|(input, own)| {
-        let shared = stems.iter().filter(|other| *other == own).count() > 1;
-        if shared { with_folder(&input.path, own) } else { own.clone() }
+        if shared.get(own).is_some_and(|&count| count > 1) {
+            with_folder(&input.path, own)
+        } else {
+            own.clone()
+        }
     });
     let names: Vec<OsString> = names.collect();
+    let mut taken: BTreeMap<&OsString, usize> = BTreeMap::new();
     for (at, name) in names.iter().enumerate() {
-        if let Some(first) = names[..at].iter().position(|other| other == name) {
+        if let Some(first) = taken.insert(name, at) {
             return Err(Error::usage(format!(
                 "inputs {} and {}: the results of both would go to {}; give them to two runs with a -o each",
                 options.inputs[first],
                 options.inputs[at],
-                options.output.join(name).display()
+                target.join(name).display()
             )));
         }
     }
-    Ok(names.into_iter().map(|name| options.output.join(name)).collect())
+    Ok(names.into_iter().map(|name| target.join(name)).collect())
 }
 
 /// The name of the cleaned epochs of `input`.

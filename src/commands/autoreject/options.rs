@@ -1,7 +1,10 @@
 //! What the user asked of `autoreject`; plain data with the defaults.
 
+use crate::error::Result;
 use crate::io::InputSpec;
+use crate::shards::{Asked, Shard};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// What is done to the epochs.
@@ -103,6 +106,10 @@ pub struct Options {
     pub compress: Option<u32>,
     /// Go on from matching checkpoints.
     pub resume: bool,
+    /// Which part of the inputs is worked on; None takes them all.
+    pub shard: Option<Shard>,
+    /// Command line and folder, for parts: the merge takes its options from them.
+    pub asked: Asked,
 }
 
 impl Default for Options {
@@ -127,6 +134,25 @@ impl Default for Options {
             seed: None,
             compress: None,
             resume: false,
+            shard: None,
+            asked: Asked::default(),
         }
+    }
+}
+
+impl Options {
+    /// The folder that the run writes: the output, or its part.
+    ///
+    /// # Errors
+    /// An output without a name.
+    pub fn target(&self) -> Result<PathBuf> {
+        self.shard.map_or_else(|| Ok(self.output.clone()), |shard| shard.part_of(&self.output, true))
+    }
+
+    /// Positions of the inputs that the run works on.
+    pub fn own(&self) -> Range<usize> {
+        let all = self.inputs.len() as u64;
+        let own = self.shard.map_or(0..all, |shard| shard.items(all));
+        own.start as usize..own.end as usize
     }
 }

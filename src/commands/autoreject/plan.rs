@@ -5,6 +5,7 @@ use super::options::{Method, ThresholdSearch};
 use super::prepare::Prepared;
 use crate::commands::Failure;
 use crate::error::Error;
+use crate::shards::Shard;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
@@ -63,6 +64,17 @@ pub struct Refusal {
     pub reason: String,
 }
 
+/// Which part of a run this is.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShardPlan {
+    /// Which part.
+    pub shard: Shard,
+    /// Position of its first input among all.
+    pub first: usize,
+    /// How many inputs there are in all.
+    pub of: usize,
+}
+
 /// A resolved run.
 #[derive(Debug, Serialize)]
 pub struct Plan {
@@ -80,6 +92,8 @@ pub struct Plan {
     pub refused: Vec<Refusal>,
     /// Folder of the results.
     pub output: PathBuf,
+    /// Which part, if not all.
+    pub shard: Option<ShardPlan>,
     /// Worker threads.
     pub threads: usize,
     /// Instruction set.
@@ -123,6 +137,11 @@ impl fmt::Display for Plan {
             writeln!(f, "search     {search}{augment}; one sweep gives the loss of every candidate")?;
         }
         writeln!(f, "seed       {}", self.seed)?;
+        if let Some(ShardPlan { shard, first, of }) = &self.shard {
+            let count = self.subjects.len() + self.refused.len();
+            let which = if count == 0 { String::new() } else { format!(", from number {} on", first + 1) };
+            writeln!(f, "shard      {shard}: {count} of {of} inputs{which}")?;
+        }
         for subject in &self.subjects {
             subject.fmt_lines(f, self.method)?;
         }

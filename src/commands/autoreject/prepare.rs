@@ -8,7 +8,7 @@ use super::folders::result_folders;
 use super::options::{Method, Options};
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
-use super::plan::{GroupPlan, Plan, Refusal, SubjectPlan};
+use super::plan::{GroupPlan, Plan, Refusal, ShardPlan, SubjectPlan};
 use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
 use super::test_medians::TestMedians;
@@ -70,7 +70,9 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let folders = result_folders(options)?;
     let mut warnings = Vec::new();
     let (mut subjects, mut plans, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (input, folder) in options.inputs.iter().zip(folders) {
+    let own = options.own();
+    let inputs = options.inputs.iter().zip(folders).take(own.end).skip(own.start);
+    for (input, folder) in inputs {
         let mut said = Vec::new();
         match subject(options, input, folder, context, &mut said) {
             Ok((subject, plan)) => {
@@ -92,7 +94,8 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         seed: seed(options),
         subjects: plans,
         refused: told.collect(),
-        output: options.output.clone(),
+        output: options.target()?,
+        shard: options.shard.map(|shard| ShardPlan { shard, first: own.start, of: options.inputs.len() }),
         threads: context.threads,
         level: context.level.name().into(),
         memory: context.memory,

@@ -4,6 +4,7 @@ use super::checkpoint::{Begin, Checkpoint, run_name};
 use super::decision::Given;
 use super::deliver::deliver;
 use super::options::{Method, Options};
+use super::part;
 use super::plan::{Plan, SubjectPlan};
 use super::prepare::Subject;
 use super::work::{Picked, Work};
@@ -36,6 +37,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
     context.recorder.expect(plan.subjects.iter().map(|subject| walks(options, subject)).sum());
     let failures = plan.refusals();
+    part::begin(options, context.force)?;
     let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures };
     for (subject, subject_plan) in subjects() {
         let one = |given: &Given| {
@@ -48,13 +50,14 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
                 add(&mut outcome.counts, done.counts);
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) if plan.subjects.len() + outcome.failures.len() == 1 => return Err(error),
+            Err(error) if options.inputs.len() == 1 => return Err(error),
             Err(error) => {
                 let input = subject_plan.path.display().to_string();
                 outcome.failures.push(Failure { input, error });
             }
         }
     }
+    part::end(plan, options, &outcome.failures)?;
     Ok(outcome)
 }
 

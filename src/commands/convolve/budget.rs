@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use serde::Serialize;
 
 /// A strip's input buffer larger than this gains nothing: it only delays the first result.
-const ENOUGH_BYTES: u64 = 24 << 20;
+const ENOUGH_BYTES: u64 = 4 << 20;
 
 /// What one strip of a job takes, as far as it is known before running.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,9 @@ mod job;
 mod kernel_file;
 pub mod kernel_spec;
 mod locate;
+pub mod merge;
 pub mod options;
+mod part;
 pub mod passes;
 pub mod passes_stats;
 #[cfg(feature = "plot")]

@@ -1,8 +1,10 @@
 //! What the user asked of `convolve`; plain data with the defaults.
 
+use crate::error::Result;
 use crate::io::InputSpec;
 pub use crate::kernels::focal_stats::Statistic;
 use crate::kernels::window::Boundary;
+use crate::shards::{Asked, Shard};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -77,8 +79,24 @@ pub struct Options {
     pub plot: Option<PathBuf>,
     /// Deflate level 1..9 of the output (HDF5 and netCDF); None copies the input's choice.
     pub compress: Option<u32>,
+    /// Which part of the rows is done; None does them all.
+    pub shard: Option<Shard>,
+    /// An output that the same run wrote before is taken as done.
+    pub resume: bool,
+    /// Command line and folder, for parts: the merge takes its options from them.
+    pub asked: Asked,
     /// Strip height for tests, rows; None lets the plan choose by memory.
     pub strip_rows: Option<u64>,
     /// The `history` line of the output: command and the options that matter to its values.
     pub history: String,
+}
+
+impl Options {
+    /// The file that the run writes: the output, or its part.
+    ///
+    /// # Errors
+    /// An output without a name.
+    pub fn target(&self) -> Result<PathBuf> {
+        self.shard.map_or_else(|| Ok(self.output.clone()), |shard| shard.part_of(&self.output, false))
+    }
 }

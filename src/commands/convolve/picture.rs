@@ -26,7 +26,8 @@ pub struct Picture {
 impl Picture {
     /// Ready to look on, if `plan` asks for a picture.
     pub fn of(plan: &Plan) -> Self {
-        let path = plan.prepared.options.plot.clone();
+        // Of a part there is nothing to show: the merge draws.
+        let path = plan.prepared.options.plot.clone().filter(|_| plan.shard.is_none());
         let shape = (plan.input.rows as usize, plan.input.columns as usize);
         let asked = usize::from(path.is_some());
         let shape = if asked == 0 { (0, 0) } else { shape };

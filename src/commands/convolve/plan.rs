@@ -5,9 +5,11 @@ use super::options::{DtypeChoice, NanRule, Task};
 use super::prepare::Prepared;
 use crate::array::WorkType;
 use crate::kernels::window::Boundary;
+use crate::shards::Shard;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// The raster as found.
@@ -78,7 +80,16 @@ pub struct AlgorithmPlan {
     pub block_rows: usize,
 }
 
-/// Predicted cost of the whole run.
+/// Which part of a run this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardPlan {
+    /// Which part.
+    pub shard: Shard,
+    /// Its rows of every plane.
+    pub rows: Range<u64>,
+}
+
+/// Predicted cost of the whole run, or of the part.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Cost {
     /// Cells of all planes.
@@ -116,6 +127,10 @@ pub struct Plan {
     pub strips: StripPlan,
     /// Predicted cost.
     pub cost: Cost,
+    /// Hash of inputs, options that matter to the result, and version: equal for all parts.
+    pub run: String,
+    /// Which part, if not all.
+    pub shard: Option<ShardPlan>,
     /// Worker threads.
     pub threads: usize,
     /// Instruction set.
@@ -124,12 +139,20 @@ pub struct Plan {
     pub memory: u64,
     /// What the user should know before the run.
     pub warnings: Vec<String>,
+    /// The part is there already, whole.
+    #[serde(skip)]
+    pub done: bool,
     /// Open files and tables the run works with.
     #[serde(skip)]
     pub(super) prepared: Prepared,
 }
 
 impl Plan {
+    /// Rows of every plane that the run works on.
+    pub fn rows(&self) -> Range<u64> {
+        self.shard.as_ref().map_or(0..self.input.rows, |part| part.rows.clone())
+    }
+
     /// The raster as messages name it: `dem.nc:/elevation`.
     pub fn place(&self) -> String {
         let InputPlan { path, dataset, .. } = &self.input;
@@ -154,6 +177,9 @@ impl fmt::Display for Plan {
         if let Some(chunks) = &self.input.chunks {
             writeln!(f, "           stored in chunks of {}", shape(chunks))?;
         }
+        if let Some(ShardPlan { shard, rows }) = &self.shard {
+            writeln!(f, "shard      {shard}: rows {} to {} of every plane", rows.start, rows.end)?;
+        }
         let work = self.work_type.dtype().name();
         writeln!(f, "work       {work}, boundary {}, NaN cells {}", self.boundary, self.nan.name())?;
         if let Some(kernel) = &self.kernel {
@@ -168,7 +194,9 @@ impl fmt::Display for Plan {
         writeln!(f, "algorithm  {name}: {why}")?;
         writeln!(f, "           tolerance {tolerance}, {flop_per_cell:.0} flop per cell")?;
         let strips = &self.strips;
-        writeln!(f, "strips     {} of {} rows", strips.per_plane * planes, strips.rows)?;
+        let rows = self.rows();
+        let count = (rows.end - rows.start).div_ceil(strips.rows) * planes;
+        writeln!(f, "strips     {count} of {} rows", strips.rows)?;
         writeln!(f, "           halo {}, {} in flight", strips.halo, strips.in_flight)?;
         writeln!(f, "cost       {:.3e} cells, {:.3e} flop", self.cost.cells as f64, self.cost.flop as f64)?;
         let (read, written) = (format_bytes(self.cost.bytes_read), format_bytes(self.cost.bytes_written));

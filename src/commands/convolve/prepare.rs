@@ -6,14 +6,15 @@ use super::job::Job;
 use super::kernel_spec::{Built, KernelSpec};
 use super::locate::{Found, locate};
 use super::options::{DtypeChoice, Options, Task};
-use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan};
+use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
 use super::raster::{Decoding, Raster};
 use crate::array::{Dtype, WorkType};
-use crate::commands::Context;
+use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
 use crate::kernels::focal::Weights;
-use std::path::Path;
+use crate::shards::{self, Run};
+use std::path::{Path, PathBuf};
 
 /// What a run needs besides the plan's plain data.
 pub struct Prepared {
@@ -44,13 +45,25 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     if let Some(KernelSpec::File(path)) = &spec {
         touched.push(path.clone());
     }
-    atomic::check_output(&options.output, context.force, &touched)?;
+    let target = options.target()?;
+    atomic::check_output(&target, context.force || options.resume, &touched)?;
+    if options.shard.is_some() {
+        // What the merge will write must not be an input either; it may be there.
+        atomic::check_output(&options.output, true, &touched)?;
+    }
+    let classes_alone =
+        options.task == Task::Hotspots && io::output_format(&options.output)? == io::Format::Npy;
+    if options.shard.is_some() && options.plot.is_some() && classes_alone {
+        return Err(Error::usage(
+            "--shard with --hotspots and --plot: parts called .npy hold no z-scores to draw; name the output .nc, .h5 or .npz",
+        ));
+    }
     if let Some(plot) = &options.plot {
         if !cfg!(feature = "plot") {
             return Err(Error::usage("--plot: this program was built without the plot feature"));
         }
         touched.push(options.output.clone());
-        atomic::check_output(plot, context.force, &touched)?;
+        atomic::check_output(plot, context.force || options.resume, &touched)?;
     }
     // A kernel that needs no cell size is built, and refused, before the raster is opened.
     let early = match &spec {
@@ -91,19 +104,41 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     }
     let work_type = work_type(options, found.raster.decoding())?;
     let shape = (found.raster.height(), found.raster.width());
+    let input = input_plan(options, &found);
+    let run = run_name(options, &found, weights.as_ref(), work_type)?;
     let job = Job::prepare(options, weights, shape, work_type, context)?;
     let strips = strips(&found.raster, &job, work_type, context)?;
+    let shard = options.shard.map(|shard| {
+        let rows = shard.rows(input.rows, job.block_rows() as u64, found.raster.chunk_rows());
+        ShardPlan { shard, rows }
+    });
+    if shard.is_some() && matches!(options.task, Task::Hotspots) {
+        warnings.push(
+            "--hotspots: every shard reads the whole raster once, for its mean and deviation; few shards read less"
+                .into(),
+        );
+    }
+    let done = match options.shard {
+        Some(shard) if target.exists() && options.resume => {
+            shards::is_done(&target, shard, &run, context.force)?
+        }
+        _ => false,
+    };
+    let rows = shard.as_ref().map_or(input.rows, |part| part.rows.end - part.rows.start);
     Ok(Plan {
         task: options.task.clone(),
-        input: input_plan(options, &found),
-        output: output_plan(options, &found, &job, work_type)?,
+        output: output_plan(options, &found, &job, (work_type, rows, target))?,
         work_type,
         dtype: options.dtype,
         boundary: options.boundary,
         nan: options.nan,
         kernel,
         algorithm: job.algorithm_plan(),
-        cost: cost(&found.raster, &job, work_type),
+        cost: cost(&found.raster, &job, work_type, rows),
+        input,
+        run,
+        shard,
+        done,
         strips,
         threads: context.threads,
         level: context.level.name().into(),
@@ -183,17 +218,39 @@ fn input_plan(options: &Options, found: &Found) -> InputPlan {
     }
 }
 
-fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> Result<OutputPlan> {
+/// The name of a run: a hash of all that its results depend on. Parts of one run share it.
+fn run_name(options: &Options, found: &Found, weights: Option<&Weights>, work: WorkType) -> Result<String> {
+    let info = found.raster.dataset().info();
+    let facts = InputFacts::of(&options.input.path, "", &info.shape, &info.stored.to_string())?;
+    let kernel: Vec<u8> = weights.map_or(Vec::new(), |weights| {
+        let shape = [weights.rows as u64, weights.cols as u64].map(u64::to_le_bytes).concat();
+        shape.into_iter().chain(weights.values.iter().flat_map(|k| k.to_bits().to_le_bytes())).collect()
+    });
+    let extension = options.output.extension().unwrap_or_default().to_ascii_lowercase();
+    let run = Run::of("convolve")
+        .with(format!("{:?} {} {} {}", facts.shape, facts.dtype, info.path, facts.sample_sha256))
+        .with(&options.history)
+        .with(kernel)
+        .with(format!("{work:?} {:?} {extension:?}", options.compress));
+    Ok(run.name())
+}
+
+fn output_plan(
+    options: &Options,
+    found: &Found,
+    job: &Job,
+    (work, rows, path): (WorkType, u64, PathBuf),
+) -> Result<OutputPlan> {
     let mut shape = found.raster.plane_shape();
     if let Task::Stats(statistics) = &options.task {
         shape.push(statistics.len() as u64);
     }
-    shape.extend([found.raster.height() as u64, found.raster.width() as u64]);
+    shape.extend([rows, found.raster.width() as u64]);
     let named = io::output_format(&options.output)? != io::Format::Npy;
     // NPY of hot spots holds the classes alone; every other result is in the working type.
     let classes_only = matches!(options.task, Task::Hotspots);
     Ok(OutputPlan {
-        path: options.output.clone(),
+        path,
         variable: if named { job.variable().into() } else { String::new() },
         shape,
         dtype: if classes_only { Dtype::I8.name().into() } else { work.dtype().name().into() },
@@ -201,13 +258,15 @@ fn output_plan(options: &Options, found: &Found, job: &Job, work: WorkType) -> R
     })
 }
 
-fn cost(raster: &Raster, job: &Job, work: WorkType) -> Cost {
-    let cells = raster.planes() * raster.height() as u64 * raster.width() as u64;
-    let stored = raster.planes() * raster.height() as u64 * raster.stored_row_bytes();
+fn cost(raster: &Raster, job: &Job, work: WorkType, rows: u64) -> Cost {
+    let cells = raster.planes() * rows * raster.width() as u64;
+    let stored = raster.planes() * rows * raster.stored_row_bytes();
+    // The first look of hot spots is at the whole raster, whatever the part.
+    let looked = raster.planes() * raster.height() as u64 * raster.stored_row_bytes();
     Cost {
         cells,
         flop: (cells as f64 * job.flop_per_cell()) as u64,
-        bytes_read: stored * job.passes_over_input(),
+        bytes_read: stored + looked * (job.passes_over_input() - 1),
         bytes_written: cells * job.written_bytes_per_cell(work),
     }
 }

@@ -1,12 +1,14 @@
 //! The output file of a run: datasets made before the first strip, finished after the last.
 
 use super::job::Job;
+use super::part;
 use super::plan::Plan;
 use super::sink::Targets;
 use crate::array::Dtype;
 use crate::error::Result;
 use crate::io::netcdf::{OutVariable, create_raster_file, text_attribute};
 use crate::io::{self, DatasetSpec, Format, Writer};
+use serde_json::{Map, Value};
 
 /// An output under construction.
 pub struct Results {
@@ -22,8 +24,11 @@ impl Results {
     pub fn create(plan: &Plan) -> Result<Self> {
         let mut writer = io::create(&plan.output.path)?;
         let targets = match io::output_format(&plan.output.path)? {
-            Format::Hdf5 | Format::Netcdf4 => with_coordinates(plan, writer.as_mut())?,
-            Format::Npy | Format::Npz | Format::Memory => arrays(plan, writer.as_mut())?,
+            Format::Hdf5 | Format::Netcdf4 if plan.shard.is_none() => {
+                with_coordinates(plan, writer.as_mut())?
+            }
+            // Parts hold the bare results, plain: coordinates and compression are the merge's.
+            _ => arrays(plan, writer.as_mut())?,
         };
         Ok(Results { writer, targets })
     }
@@ -33,11 +38,12 @@ impl Results {
         (self.writer.as_mut(), self.targets)
     }
 
-    /// Closes the file under its name.
+    /// Closes the file under its name; a part gets its label with `counts` first.
     ///
     /// # Errors
     /// The disk is full, or the run was interrupted.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self, plan: &Plan, counts: &Map<String, Value>) -> Result<()> {
+        part::label(plan, counts, self.writer.as_mut())?;
         self.writer.finish()
     }
 }
@@ -50,7 +56,7 @@ fn arrays(plan: &Plan, writer: &mut dyn Writer) -> Result<Targets> {
             shape: plan.output.shape.clone(),
             dtype,
             chunks: None,
-            deflate: plan.output.compress,
+            deflate: plan.output.compress.filter(|_| plan.shard.is_none()),
             fill: None,
         })
     };
@@ -59,7 +65,7 @@ fn arrays(plan: &Plan, writer: &mut dyn Writer) -> Result<Targets> {
         return Ok(Targets { layers: Some(create(name, work)?), classes: None });
     }
     let classes = Some(create(name, Dtype::I8)?);
-    let both = io::output_format(&plan.output.path)? == Format::Npz;
+    let both = io::output_format(&plan.output.path)? != Format::Npy;
     let layers = if both { Some(create("hotspots_z", work)?) } else { None };
     Ok(Targets { layers, classes })
 }

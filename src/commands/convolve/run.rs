@@ -5,13 +5,15 @@ use super::bind::{Bound, Tally};
 use super::job::Job;
 use super::picture::Picture;
 use super::plan::Plan;
+use super::raster::ReadScratch;
 use super::results::Results;
-use super::sink::{ResultSink, StripOut};
+use super::sink::{KeepingSink, ResultSink, StripOut};
 use super::strips::{Onlooker, Strip, Strips};
 use super::survey;
 use crate::array::{Real, WorkType};
-use crate::commands::{Context, InputFacts, Outcome};
+use crate::commands::{Context, InputFacts, Outcome, keep};
 use crate::error::{Error, Result};
+use crate::io::kept::Kept;
 use crate::pipeline::chunk;
 use crate::pipeline::run::{Buffers, STAGES, run as stream};
 use crate::report::Work;
@@ -27,7 +29,18 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         .num_threads(context.threads)
         .build()
         .map_err(|e| Error::Failed(format!("cannot start {} worker threads: {e}", context.threads)))?;
-    context.recorder.expect(plan.prepared.job.passes_over_input() * plan.input.planes * plan.input.rows);
+    let rows = plan.rows();
+    let looked = (plan.prepared.job.passes_over_input() - 1) * plan.input.rows;
+    context.recorder.expect(plan.input.planes * (looked + rows.end - rows.start));
+    if plan.done {
+        tracing::info!("{}: this part is done already", plan.output.path.display());
+        return Ok(Outcome {
+            inputs: vec![facts(plan)?],
+            outputs: vec![],
+            counts: Default::default(),
+            failures: vec![],
+        });
+    }
     match plan.work_type {
         WorkType::F32 => typed::<f32>(plan, context, &pool),
         WorkType::F64 => typed::<f64>(plan, context, &pool),
@@ -37,16 +50,19 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
 fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<Outcome> {
     let (raster, recorder) = (&plan.prepared.found.raster, context.recorder);
     let (height, width) = (raster.height(), raster.width());
-    let chunks = || chunk::split(plan.input.planes, height as u64, plan.strips.rows);
     let globals = match plan.prepared.job {
-        Job::Hotspots { .. } => survey::planes(plan, raster, chunks(), pool, recorder)?,
+        Job::Hotspots { .. } => {
+            let all = chunk::split(plan.input.planes, height as u64, plan.strips.rows);
+            survey::planes(plan, raster, all, pool, recorder)?
+        }
         _ => Vec::new(),
     };
     let tally = Tally::default();
     let bound = Bound::new(&plan.prepared.job, width, &globals, recorder, &tally);
     let picture = Picture::of(plan);
+    let mut kept = keep::begin(&plan.output.path, &plan.run, plan.prepared.options.resume, context)?;
     let mut results = Results::create(plan)?;
-    {
+    let (ended, resumed) = {
         let wide = wide_integers(plan, recorder);
         let seen = |plane: u64, row: u64, rows: &[T]| {
             if let Some(wide) = &wide {
@@ -58,24 +74,63 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         let mut source = Strips::new(raster, plan.strips.halo, plan.boundary).watched_by(onlooker);
         let (writer, targets) = results.parts();
         let watch = |layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows);
-        let mut sink =
-            ResultSink::new(writer, targets, height as u64, &plan.output.path).watched_by(Box::new(watch));
+        let sink =
+            ResultSink::new(writer, targets, plan.rows().end, &plan.output.path).watched_by(Box::new(watch));
+        let mut sink = KeepingSink::new(sink, kept.as_mut());
+        let mut strip = StripOut::empty(plan.prepared.job.layers());
+        let from = recorder.time("resume", || sink.replay(&plan.rows(), width as u64, &mut strip))?;
+        let resumed = rows_before(plan, from);
+        if resumed > 0 {
+            tracing::info!("{}: resuming at row {} of plane {}", plan.output.path.display(), from.1, from.0);
+        }
+        recorder.advance(resumed);
+        look_again::<T>(plan, &picture, from)?;
+        let chunks = chunk::rest(plan.input.planes, plan.rows(), plan.strips.rows, from);
         let buffers = Buffers {
             input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
             output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
         };
-        stream(STAGES, chunks(), (&mut source, &bound, &mut sink), buffers, pool, recorder)?;
+        let ended = stream(STAGES, chunks, (&mut source, &bound, &mut sink), buffers, pool, recorder);
+        (ended, resumed)
+    };
+    keep::after(ended, kept.as_ref())?;
+    let mut counts = tally.into_counts();
+    if resumed > 0 {
+        counts.insert("resumed_rows".into(), resumed.into());
     }
-    recorder.time("finish", || results.finish())?;
+    recorder.time("finish", || results.finish(plan, &counts))?;
+    kept.map_or(Ok(()), Kept::remove)?;
     let mut outputs = vec![plan.output.path.clone()];
     outputs.extend(recorder.time("plot", || picture.draw(plan))?);
     count_work(plan, context);
-    Ok(Outcome {
-        inputs: vec![InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)?],
-        outputs,
-        counts: tally.into_counts(),
-        failures: Vec::new(),
-    })
+    Ok(Outcome { inputs: vec![facts(plan)?], outputs, counts, failures: Vec::new() })
+}
+
+/// Rows of all planes before the row `from.1` of the plane `from.0`.
+fn rows_before(plan: &Plan, from: (u64, u64)) -> u64 {
+    let rows = plan.rows();
+    from.0 * (rows.end - rows.start) + (from.1 - rows.start)
+}
+
+/// The picture has to see the input that an earlier run saw.
+fn look_again<T: Real>(plan: &Plan, picture: &Picture, from: (u64, u64)) -> Result<()> {
+    if plan.prepared.options.plot.is_none() || plan.shard.is_some() {
+        return Ok(());
+    }
+    let raster = &plan.prepared.found.raster;
+    let seen = if from.0 > 0 { plan.rows().end } else { from.1 };
+    let (mut scratch, mut values) = (ReadScratch::<T>::empty(), Vec::new());
+    for start in (0..seen).step_by(plan.strips.rows.max(1) as usize) {
+        let rows = start..seen.min(start + plan.strips.rows);
+        values.resize((rows.end - rows.start) as usize * raster.width(), T::NAN);
+        raster.read_rows(0, rows, &mut values, &mut scratch)?;
+        picture.take_input(0, start, &values);
+    }
+    Ok(())
+}
+
+fn facts(plan: &Plan) -> Result<InputFacts> {
+    InputFacts::of(&plan.input.path, &plan.place(), &plan.input.shape, &plan.input.stored)
 }
 
 /// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).

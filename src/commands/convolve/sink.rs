@@ -5,12 +5,14 @@
 //! first wait in unlinked spool files beside the output until their plane is complete: memory
 //! stays that of a strip.
 
-use crate::array::Real;
+use crate::array::{ByteOrder, Real};
 use crate::error::{Error, Result};
+use crate::io::kept::{Kept, Stretch};
 use crate::io::{DatasetId, Writer};
 use crate::pipeline::{Chunk, Sink};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Results of one strip.
@@ -45,8 +47,8 @@ pub struct Targets {
 pub struct ResultSink<'a, T> {
     writer: &'a mut dyn Writer,
     targets: Targets,
-    /// Rows of a plane: its last strip ends here.
-    height: u64,
+    /// The last strip of a plane ends at this row.
+    end: u64,
     spools: Vec<Spool>,
     beside: PathBuf,
     bytes: Vec<u8>,
@@ -55,12 +57,13 @@ pub struct ResultSink<'a, T> {
 }
 
 impl<'a, T: Real> ResultSink<'a, T> {
-    /// A sink into datasets of `writer`; spool files, if any, lie beside `output`.
-    pub fn new(writer: &'a mut dyn Writer, targets: Targets, height: u64, output: &Path) -> Self {
+    /// A sink into datasets of `writer` for rows up to `end`; spool files, if any, lie beside
+    /// `output`.
+    pub fn new(writer: &'a mut dyn Writer, targets: Targets, end: u64, output: &Path) -> Self {
         ResultSink {
             writer,
             targets,
-            height,
+            end,
             spools: Vec::new(),
             beside: output.to_owned(),
             bytes: Vec::new(),
@@ -95,7 +98,7 @@ impl<'a, T: Real> ResultSink<'a, T> {
             }
             self.written += self.bytes.len() as u64;
         }
-        if chunk.end == self.height {
+        if chunk.end == self.end {
             for spool in &mut self.spools {
                 spool.drain(&mut self.bytes, &mut |bytes| self.writer.append(id, bytes))?;
             }
@@ -113,17 +116,97 @@ impl<T: Real> Sink for ResultSink<'_, T> {
                 onlooker(index, chunk.plane, chunk.start, layer);
             }
         }
-        if let Some(id) = self.targets.layers {
-            self.write_layers(chunk, id, &out.layers)?;
+        let classes: Vec<u8> = out.classes.iter().map(|class| class.to_le_bytes()[0]).collect();
+        match (self.targets.layers, self.targets.classes) {
+            (Some(z), Some(id)) => {
+                self.bytes.clear();
+                out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
+                append_by_rows(self.writer, chunk.len(), [(z, &self.bytes), (id, &classes)])?;
+                self.written += (self.bytes.len() + classes.len()) as u64;
+                Ok(())
+            }
+            (Some(id), None) => self.write_layers(chunk, id, &out.layers),
+            (None, Some(id)) => {
+                self.written += classes.len() as u64;
+                self.writer.append(id, &classes)
+            }
+            (None, None) => Ok(()),
         }
-        if let Some(id) = self.targets.classes {
-            self.bytes.clear();
-            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
-            self.writer.append(id, &self.bytes)?;
-            self.written += self.bytes.len() as u64;
-        }
-        Ok(())
     }
+}
+
+/// Keeps every strip before it goes on, so that a run that is stopped can go on from it.
+pub struct KeepingSink<'a, T> {
+    inner: ResultSink<'a, T>,
+    kept: Option<&'a mut Kept>,
+    bytes: Vec<u8>,
+}
+
+impl<'a, T: Real> KeepingSink<'a, T> {
+    /// `inner`, with strips kept in `kept`, if anywhere.
+    pub fn new(inner: ResultSink<'a, T>, kept: Option<&'a mut Kept>) -> Self {
+        KeepingSink { inner, kept, bytes: Vec::new() }
+    }
+
+    /// Hands on what an earlier run kept of planes of the rows `rows`, `width` cells each; where
+    /// the work goes on: a plane and a row of it.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn replay(&mut self, rows: &Range<u64>, width: u64, out: &mut StripOut<T>) -> Result<(u64, u64)> {
+        let mut next = (0, rows.start);
+        let Some(kept) = &mut self.kept else { return Ok(next) };
+        let hot = self.inner.targets.classes.is_some();
+        while let Some(Stretch { plane, start, end }) = kept.next(&mut self.bytes)? {
+            let cells = ((end - start) * width) as usize;
+            let wanted = cells * (out.layers.len() * T::WORK.size() + usize::from(hot));
+            if (plane, start) != next || end > rows.end || self.bytes.len() != wanted {
+                kept.reject(&self.bytes);
+                break;
+            }
+            let mut rest = self.bytes.as_slice();
+            for layer in &mut out.layers {
+                let (own, more) = rest.split_at(cells * T::WORK.size());
+                layer.resize(cells, T::NAN);
+                T::from_stored(own, T::WORK.dtype(), ByteOrder::Little, layer);
+                rest = more;
+            }
+            out.classes = rest.iter().map(|&class| i8::from_le_bytes([class])).collect();
+            self.inner.write(&Chunk { index: 0, plane, start, end }, out)?;
+            next = if end == rows.end { (plane + 1, rows.start) } else { (plane, end) };
+        }
+        Ok(next)
+    }
+}
+
+impl<T: Real> Sink for KeepingSink<'_, T> {
+    type Buffer = StripOut<T>;
+
+    fn write(&mut self, chunk: &Chunk, out: &StripOut<T>) -> Result<()> {
+        if let Some(kept) = &mut self.kept {
+            self.bytes.clear();
+            out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
+            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
+            let at = Stretch { plane: chunk.plane, start: chunk.start, end: chunk.end };
+            kept.push(at, &self.bytes)?;
+        }
+        self.inner.write(chunk, out)
+    }
+}
+
+/// Appends `rows` rows of two datasets in turn. Where chunks of both share a file, their order in
+/// it then depends on neither strips nor parts.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn append_by_rows(writer: &mut dyn Writer, rows: u64, pair: [(DatasetId, &[u8]); 2]) -> Result<()> {
+    for row in 0..rows as usize {
+        for (id, bytes) in pair {
+            let length = bytes.len() / rows as usize;
+            writer.append(id, &bytes[row * length..(row + 1) * length])?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary file without a name: gone with the process, however it ends.

@@ -13,13 +13,16 @@ pub mod encoding;
 #[cfg(test)]
 mod fixture;
 pub mod grid;
+mod keeping;
 mod mark_models;
 mod mask;
+pub mod merge;
 pub mod model_file;
 mod neighbours;
 mod numbers;
 mod nwb;
 pub mod options;
+mod part;
 mod passes_filter;
 mod passes_likelihood;
 mod passes_local;

@@ -1,6 +1,8 @@
 //! What the user asked of `decode`; plain data with the defaults.
 
+use crate::error::Result;
 use crate::io::InputSpec;
+use crate::shards::{Asked, Shard};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -176,6 +178,12 @@ pub struct Options {
     pub drop_repeated_spikes: bool,
     /// Weigh position samples by `position/weights` (sorted units only).
     pub position_weights: bool,
+    /// Which part of the time bins is done: their likelihood alone; None decodes them all.
+    pub shard: Option<Shard>,
+    /// An output that the same run wrote before is taken as done.
+    pub resume: bool,
+    /// Command line and folder, for parts: the merge takes its options from them.
+    pub asked: Asked,
 }
 
 impl Default for Options {
@@ -214,6 +222,19 @@ impl Default for Options {
             seed: 42,
             drop_repeated_spikes: false,
             position_weights: false,
+            shard: None,
+            resume: false,
+            asked: Asked::default(),
         }
+    }
+}
+
+impl Options {
+    /// The file that the run writes: the output, or its part.
+    ///
+    /// # Errors
+    /// An output without a name.
+    pub fn target(&self) -> Result<PathBuf> {
+        self.shard.map_or_else(|| Ok(self.output.clone()), |shard| shard.part_of(&self.output, false))
     }
 }

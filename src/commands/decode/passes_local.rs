@@ -13,6 +13,7 @@ use crate::kernels::marks::{Intensity, Scratch};
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Stage of the report.
 pub const STAGE: &str = "local";
@@ -58,7 +59,8 @@ pub(super) fn no_spike_of(trains: usize, expected: f64) -> impl Fn(u32) -> f64 {
     move |count| if count == 0 { silent } else { f64::from(count) * expected.ln() + silent }
 }
 
-/// Log likelihood at the animal's own position, one value per row.
+/// Log likelihood at the animal's own position, one value per row; spikes outside of `rows` are
+/// left out where they cost.
 ///
 /// # Errors
 /// Positions do not fit the model; [`Error::Interrupted`] when asked to stop.
@@ -66,14 +68,15 @@ pub fn local(
     prepared: &Prepared,
     decoding: &Decoding,
     animal: &Whereabouts,
+    rows: &Range<u64>,
     (level, recorder): (CpuLevel, &Recorder),
 ) -> Result<Vec<f64>> {
     let model = &prepared.model;
     if prepared.marks.is_empty() {
-        let rows: Vec<Vec<usize>> =
+        let all: Vec<Vec<usize>> =
             decoding.spikes.iter().map(|d| d.rows.iter().map(|&row| row as usize).collect()).collect();
         let local = SortedLocal::new(level, model, decoding.time.len(), decoding.step);
-        return Ok(local.rows(&rows, 0, &animal.positions));
+        return Ok(local.rows(&all, 0, &animal.positions));
     }
     let all_spikes = model.all_spikes();
     let points = decoding.time.len() + decoding.spikes.iter().map(|d| d.rows.len()).sum::<usize>();
@@ -84,6 +87,7 @@ pub fn local(
         if recorder.is_cancelled() {
             return Err(Error::Interrupted);
         }
+        let spikes = &spikes.within(rows);
         let values = at_spikes(prepared, (train, spikes), &at, level)?;
         for (&row, value) in spikes.rows.iter().zip(values) {
             sums[row as usize] += value;

@@ -2,6 +2,7 @@
 
 use super::options::{Likelihood, Model, Precision, Save};
 use super::prepare::Prepared;
+use crate::shards::Shard;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
@@ -56,6 +57,15 @@ pub struct AlgorithmPlan {
     pub observed: f64,
 }
 
+/// Which part of a run this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardPlan {
+    /// Which part.
+    pub shard: Shard,
+    /// Its time bins.
+    pub rows: Range<u64>,
+}
+
 /// A resolved run.
 #[derive(Debug, Serialize)]
 pub struct Plan {
@@ -83,6 +93,13 @@ pub struct Plan {
     pub walk: String,
     /// What is written besides the posterior.
     pub save: Vec<Save>,
+    /// Hash of inputs, options and version: equal for all parts.
+    pub run: String,
+    /// Which part, if not all: its likelihood is computed, nothing else.
+    pub shard: Option<ShardPlan>,
+    /// The part is there already, whole.
+    #[serde(skip)]
+    pub done: bool,
     /// Rows of a chunk of the likelihood.
     pub chunk_rows: usize,
     /// Rows between two checkpoints of the filter.
@@ -133,6 +150,9 @@ impl fmt::Display for Plan {
                 None => writeln!(f, "           error {seen:.1e} nats on samples, not guaranteed; rounding")?,
             }
             writeln!(f, "           adds about {} nats", self.rounding())?;
+        }
+        if let Some(ShardPlan { shard, rows }) = &self.shard {
+            writeln!(f, "shard      {shard}: the likelihood of time bins {} to {}", rows.start, rows.end)?;
         }
         if self.rows > 0 {
             let held = if self.held { "in memory" } else { "in a file beside the output" };

@@ -6,7 +6,8 @@ use super::encode;
 use super::encoding::{EncodingModel, step_mismatch};
 use super::mark_models::{Electrodes, MarkModels};
 use super::options::{Algorithm, Likelihood, LogFloor, Options};
-use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan};
+use super::part;
+use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan, ShardPlan};
 use super::results::{ResultLayout, ResultState};
 use super::selection::{self, DecodingSpikes, TimeSpan};
 use super::session::{self, Session, SessionChoices};
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
 use crate::kernels::marks::{Choice, Method, Precision};
 use crate::report::Work;
+use crate::shards::{self, Shard};
 
 /// What a run needs besides the plan's facts.
 #[derive(Debug)]
@@ -119,7 +121,17 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let cuts = Budget::of(&prepared, context).cut()?;
     let electrodes = Electrodes { model: &prepared.model, floors: &prepared.floors };
     recorder.time("fit", || prepared.marks.settle(electrodes, &cuts.turns));
-    Ok(assemble(prepared, &cuts, warnings, context))
+    let run = part::run_name(&prepared.options, &prepared.session)?;
+    let target = options.target()?;
+    let done = match options.shard {
+        Some(shard) if target.exists() && options.resume => {
+            shards::is_done(&target, shard, &run, context.force)?
+        }
+        _ => false,
+    };
+    let mut plan = assemble(prepared, &cuts, warnings, context);
+    (plan.run, plan.output, plan.done) = (run, target, done);
+    Ok(plan)
 }
 
 fn choices(options: &Options, context: &Context) -> SessionChoices {
@@ -267,6 +279,12 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
         algorithms: algorithms(&prepared.marks, &prepared.options),
         walk: decoding.as_ref().map_or(String::new(), |d| walks::describe(&d.chain, options.movement_var)),
         save: options.save.clone(),
+        run: String::new(),
+        shard: decoding.as_ref().and_then(|d| {
+            let part = |shard: Shard| ShardPlan { shard, rows: shard.items(d.time.len() as u64) };
+            options.shard.map(part)
+        }),
+        done: false,
         chunk_rows: cuts.chunk_rows,
         checkpoint_rows: cuts.checkpoint_rows,
         held: cuts.held,

@@ -1,9 +1,13 @@
 //! Runs a plan: likelihood and filter forwards, smoother backwards, file and picture. No arithmetic
 //! here.
 
+mod tell;
+
 use super::budget::IN_FLIGHT;
+use super::keeping::Keeping;
 use super::model_file;
 use super::options::{Precision, Save};
+use super::part::{self, FromParts, Opened, PartSink};
 use super::passes_filter::{Filtering, Forward, Written, extras};
 use super::passes_likelihood::{
     self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
@@ -13,20 +17,23 @@ use super::passes_smooth::{
     self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
 };
 use super::picture::Picture;
-use super::plan::Plan;
+use super::plan::{Plan, ShardPlan};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
 use super::walks;
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, keep};
 use crate::error::{Error, Result};
+use crate::io::kept::Kept;
 use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
-use crate::pipeline::chunk;
 use crate::pipeline::run::{Buffers, run as stream};
+use crate::pipeline::{Sink, chunk};
 use crate::report::Work;
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs `plan`; the output appears under its name only when it is whole.
@@ -34,6 +41,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// The output cannot be written, or the run was interrupted.
 pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
+    work(plan, None, context)
+}
+
+/// Runs `plan` with the likelihood of `parts`, which are complete and in order, in place of its own.
+///
+/// # Errors
+/// As [`run`], and parts that cannot be read.
+pub(super) fn merge(plan: &Plan, parts: &[Opened], context: &Context) -> Result<Outcome> {
+    work(plan, Some(parts), context)
+}
+
+fn work(plan: &Plan, parts: Option<&[Opened]>, context: &Context) -> Result<Outcome> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(context.threads)
         .build()
@@ -45,7 +64,20 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
         let outputs = vec![plan.output.clone()];
         return Ok(Outcome { inputs, outputs, counts: counts(prepared), failures: Vec::new() });
     };
-    let decode = Decode { plan, prepared, decoding, context, pool: &pool };
+    if plan.done {
+        context.recorder.advance(decoding.time.len() as u64);
+        tracing::info!("{}: this part is done already", plan.output.display());
+        return Ok(Outcome { inputs, outputs: Vec::new(), counts: Map::new(), failures: Vec::new() });
+    }
+    let decode = Decode { plan, prepared, decoding, parts, resumed: AtomicU64::new(0), context, pool: &pool };
+    if let Some(part) = &plan.shard {
+        match prepared.options.precision {
+            Precision::F32 => decode.part::<f32>(part)?,
+            Precision::F64 => decode.part::<f64>(part)?,
+        }
+        let (outputs, counts) = (vec![plan.output.clone()], counts(prepared));
+        return Ok(Outcome { inputs, outputs, counts, failures: Vec::new() });
+    }
     let (outputs, more) = match prepared.options.precision {
         Precision::F32 => decode.run::<f32>()?,
         Precision::F64 => decode.run::<f64>()?,
@@ -69,6 +101,10 @@ struct Decode<'a> {
     plan: &'a Plan,
     prepared: &'a Prepared,
     decoding: &'a Decoding,
+    /// Where the likelihood comes from, if it was computed in parts.
+    parts: Option<&'a [Opened]>,
+    /// Time bins that an earlier run had kept.
+    resumed: AtomicU64,
     context: &'a Context<'a>,
     pool: &'a ThreadPool,
 }
@@ -91,10 +127,15 @@ impl Decode<'_> {
             recorder.count("viterbi", Work { items: rows as u64, ..Work::default() });
         }
         recorder.time("finish", || results.finish(forward.log_likelihood))?;
+        self.forget()?;
         let mut outputs = vec![self.plan.output.clone()];
         outputs.extend(recorder.time("plot", || picture.draw(self.prepared, decoding))?);
         let mut counts = Map::new();
         counts.insert("marginal_log_likelihood".into(), forward.log_likelihood.into());
+        let resumed = self.resumed.load(Ordering::Relaxed);
+        if resumed > 0 {
+            counts.insert("resumed_rows".into(), resumed.into());
+        }
         counts.insert("filter_restarts".into(), forward.restarts.len().into());
         self.tell_restarts(&forward);
         counts.insert("floored_spikes".into(), self.tell_floored(&floored).into());
@@ -102,15 +143,96 @@ impl Decode<'_> {
         Ok((outputs, counts))
     }
 
+    /// The likelihood of some time bins, for a merge.
+    fn part<T: Value>(&self, part: &ShardPlan) -> Result<()> {
+        let recorder = self.context.recorder;
+        recorder.expect(part.rows.end - part.rows.start);
+        let columns = self.decoding.chain.row_width();
+        let mut sink = PartSink::create(self.plan, part, columns, T::WORK.dtype())?;
+        let mut rows = part::Rows::<T>(&mut sink, PhantomData);
+        let floored = self.likelihood(part.rows.clone(), &mut rows, "write")?;
+        recorder.time("finish", || sink.finish(self.plan, part, &floored))?;
+        self.forget()
+    }
+
+    /// Takes away what was kept: the output is whole.
+    fn forget(&self) -> Result<()> {
+        match self.prepared.options.resume && self.parts.is_none() {
+            true => Kept::open(&self.plan.output, &self.plan.run)?.remove(),
+            false => Ok(()),
+        }
+    }
+
     /// Likelihood, then filter, chunk after chunk.
     fn forwards<T: Value>(&self, results: &mut ResultFile) -> Result<(Forward<T>, Vec<u64>)> {
+        let chain = &self.decoding.chain;
+        let rows = self.decoding.time.len();
+        let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
+        let save = &self.prepared.options.save;
+        let written = Written {
+            filter: save.contains(&Save::Filter),
+            predictive: save.contains(&Save::Predictive),
+            loglik: save.contains(&Save::Loglik),
+        };
+        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let floored = match self.parts {
+            None => self.likelihood(0..rows as u64, &mut filtering, "filter")?,
+            Some(parts) => self.read(parts, &mut filtering)?,
+        };
+        Ok((filtering.finish(), floored))
+    }
+
+    /// The likelihood of all time bins, from `parts`; spikes at the floor by train.
+    fn read<T: Value>(&self, parts: &[Opened], filtering: &mut Filtering<T>) -> Result<Vec<u64>> {
+        let buffers = Buffers {
+            input: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+        };
+        let rows = self.decoding.time.len() as u64;
+        stream(
+            ["read parts", "hand on", "filter"],
+            chunk::split(1, rows, self.plan.chunk_rows as u64),
+            (
+                &mut part::RowsOf::<T>(FromParts::new(parts), PhantomData),
+                &part::AsTheyAre(PhantomData),
+                filtering,
+            ),
+            buffers,
+            self.pool,
+            self.context.recorder,
+        )?;
+        let mut floored = vec![0; self.prepared.marks.choices.len()];
+        for part in parts {
+            floored.iter_mut().zip(&part.floored).for_each(|(sum, count)| *sum += count);
+        }
+        Ok(floored)
+    }
+
+    /// Computes the likelihood of the time bins `rows` and hands it to `sink`, whose time goes to
+    /// `stage`; spikes at the floor by train.
+    fn likelihood<T: Value>(
+        &self,
+        rows: Range<u64>,
+        sink: &mut impl Sink<Buffer = LikelihoodRows<T>>,
+        stage: &'static str,
+    ) -> Result<Vec<u64>> {
         let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
+        let resume = prepared.options.resume;
+        let mut kept = keep::begin(&self.plan.output, &self.plan.run, resume, self.context)?;
+        let mut keeping = Keeping::new(sink, kept.as_mut(), decoding.chain.row_width());
+        let first = recorder.time("resume", || keeping.replay(&rows))?;
+        if first > rows.start {
+            tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
+            recorder.advance(first - rows.start);
+            self.resumed.store(first - rows.start, Ordering::Relaxed);
+        }
+        let rows = first..rows.end;
         let chain = &decoding.chain;
         let animal = match chain.takes(hmm::Likelihood::Local) {
             true => Whereabouts::at(prepared, &decoding.time)?,
             false => Whereabouts::default(),
         };
-        let columns = self.extra_columns(&animal)?;
+        let columns = self.extra_columns(&animal, &rows)?;
         let penalty = self.penalty(&animal);
         let penalise = |row: usize, values: &mut [f64]| {
             if let Some(penalty) = &penalty {
@@ -134,34 +256,25 @@ impl Decode<'_> {
             },
             floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
-        let rows = decoding.time.len();
-        let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
-        let save = &prepared.options.save;
-        let written = Written {
-            filter: save.contains(&Save::Filter),
-            predictive: save.contains(&Save::Predictive),
-            loglik: save.contains(&Save::Loglik),
-        };
-        let pass = LikelihoodPass { likelihood: &likelihood, element: std::marker::PhantomData };
-        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };
         let buffers = Buffers {
             input: vec![(); IN_FLIGHT],
             output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
         };
-        stream(
-            ["spikes", passes_likelihood::STAGE, "filter"],
-            chunk::split(1, rows as u64, self.plan.chunk_rows as u64),
-            (&mut NoInput, &pass, &mut filtering),
+        let ended = stream(
+            ["spikes", passes_likelihood::STAGE, stage],
+            chunk::split_range(1, rows, self.plan.chunk_rows as u64),
+            (&mut NoInput, &pass, &mut keeping),
             buffers,
             self.pool,
             recorder,
-        )?;
-        let floored = likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        Ok((filtering.finish(), floored))
+        );
+        keep::after(ended, kept.as_ref())?;
+        Ok(likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect())
     }
 
     /// Columns of the one-bin states, one value per row each.
-    fn extra_columns(&self, animal: &Whereabouts) -> Result<Vec<Vec<f64>>> {
+    fn extra_columns(&self, animal: &Whereabouts, rows: &Range<u64>) -> Result<Vec<Vec<f64>>> {
         let recorder = self.context.recorder;
         let column = |which| match which {
             hmm::Likelihood::NoSpike => {
@@ -169,7 +282,7 @@ impl Decode<'_> {
             }
             _ => recorder.time(passes_local::STAGE, || {
                 let machine = (self.context.level, recorder);
-                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, machine))
+                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, rows, machine))
             }),
         };
         extras(&self.decoding.chain).map(column).collect()
@@ -248,53 +361,6 @@ impl Decode<'_> {
         let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
         let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
         results.write_bins(Variable::ViterbiBin, 0, &found)
-    }
-
-    fn tell_restarts<T>(&self, forward: &Forward<T>) {
-        let Some(&first) = forward.restarts.first() else { return };
-        self.context.recorder.warn(format!(
-            "{} row(s) contradicted everything predicted before them, the first at {} s: the filter began anew \
-             there; a larger --movement-var or --model contfrag allows such jumps",
-            forward.restarts.len(),
-            self.decoding.time[first]
-        ));
-    }
-
-    /// Warns of electrodes most of whose spikes say nothing; how many spikes that are in all.
-    fn tell_floored(&self, floored: &[u64]) -> u64 {
-        let trains = floored.iter().zip(&self.decoding.spikes).zip(&self.prepared.session.trains);
-        let silent = trains.filter(|((count, spikes), _)| 2 * **count > spikes.rows.len() as u64);
-        let names: Vec<String> = silent
-            .filter(|((_, spikes), _)| !spikes.rows.is_empty())
-            .map(|((count, spikes), train)| format!("{} ({count} of {})", train.label, spikes.rows.len()))
-            .collect();
-        if let [first, more @ ..] = &names[..] {
-            let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-            self.context.recorder.warn(format!(
-                "most decoded spikes are at the floor in every bin and tell nothing: {first}{others}; \
-                 --log-floor relative:34.5 or a larger --waveform-std mends it"
-            ));
-        }
-        floored.iter().sum()
-    }
-
-    fn count_work(&self) {
-        let items = self.decoding.time.len() as u64;
-        let flop = self.prepared.marks.flop(self.decoding.spikes.iter().map(|spikes| spikes.rows.len()));
-        let value = match self.plan.precision {
-            Precision::F32 => size_of::<f32>(),
-            Precision::F64 => size_of::<f64>(),
-        };
-        // A log likelihood for every time bin and place bin.
-        let rows = items * (self.plan.grid.interior * value) as u64;
-        let likelihood = Work { items, bytes_written: rows, flop: flop as u64, ..Work::default() };
-        let step = 2 * self.decoding.chain.transition().multiply_adds() * items;
-        self.context.recorder.count(passes_likelihood::STAGE, likelihood);
-        for stage in ["filter", passes_smooth::STAGES[0], passes_smooth::STAGES[1]] {
-            self.context.recorder.count(stage, Work { items, flop: step, ..Work::default() });
-        }
-        let written = Work { items, bytes_written: self.plan.output_bytes, ..Work::default() };
-        self.context.recorder.count(passes_smooth::STAGES[2], written);
     }
 }
 

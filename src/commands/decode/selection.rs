@@ -187,6 +187,17 @@ impl DecodingSpikes {
         until(rows.start)..until(rows.end)
     }
 
+    /// Those of `rows` alone.
+    pub fn within(&self, rows: &Range<u64>) -> Self {
+        let own = self.in_rows(&(rows.start as usize..rows.end as usize));
+        let first = self.spikes.start;
+        DecodingSpikes {
+            spikes: first + own.start..first + own.end,
+            rows: self.rows[own].to_vec(),
+            outside: self.outside,
+        }
+    }
+
     /// Adds the number of spikes in each of `rows` to `counts`, one for each row.
     pub fn add_counts(&self, rows: &Range<usize>, counts: &mut [u32]) {
         for &row in &self.rows[self.in_rows(rows)] {

@@ -3,7 +3,7 @@
 //! The bytes are those of `numpy.save` for the same array. The shape is known when the dataset is
 //! made, so the header is written once and rows follow as they come.
 
-use super::header;
+use super::{header, trailer};
 use crate::error::{Error, Result};
 use crate::io::atomic::Beside;
 use crate::io::direct::{Direct, LEAST};
@@ -91,10 +91,17 @@ pub struct NpyWriter {
     file: Option<BufWriter<Sink>>,
     progress: Option<Progress>,
     direct: Option<Direct>,
+    label: Option<Vec<u8>>,
 }
 
 /// [`Beside`] as a byte sink.
 struct Sink(Beside);
+
+impl Seek for Sink {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.0.file().seek(to)
+    }
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -113,7 +120,7 @@ impl NpyWriter {
     pub fn create(path: &Path) -> Result<Self> {
         let sink = Sink(Beside::create(path)?);
         let file = Some(BufWriter::with_capacity(BUFFER, sink));
-        Ok(NpyWriter { path: path.to_owned(), file, progress: None, direct: None })
+        Ok(NpyWriter { path: path.to_owned(), file, progress: None, direct: None, label: None })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -167,6 +174,12 @@ impl Writer for NpyWriter {
         Err(self.refuse("text"))
     }
 
+    /// Behind the array, where numpy does not look.
+    fn label(&mut self, text: &str) -> Result<()> {
+        self.label = Some(trailer::render(text));
+        Ok(())
+    }
+
     fn create_group(&mut self, _path: &str) -> Result<()> {
         Err(self.refuse("groups"))
     }
@@ -186,6 +199,10 @@ impl Writer for NpyWriter {
         }
         if let Some(direct) = self.direct.take() {
             direct.finish()?;
+        }
+        if let (Some(label), Some(file)) = (self.label.take(), &mut self.file) {
+            let ended = file.seek(std::io::SeekFrom::End(0)).and_then(|_| file.write_all(&label));
+            ended.map_err(Error::io(&self.path, "write"))?;
         }
         let Some(file) = self.file.take() else { return Ok(()) };
         let sink = file.into_inner().map_err(|e| Error::io(&self.path, "write")(e.into_error()))?;
