@@ -61,19 +61,26 @@ const ROW: f64 = 22.0;
 const BAR: f64 = 14.0;
 const HEAD: f64 = 36.0;
 
-/// Draws the shares of stages as bars, one for each work, and to their right the speed-up over one thread
-/// for as many threads.
+/// Draws the shares of stages as bars, one for each work, and to their right the speed-up over one
+/// thread, where several numbers of threads were measured.
 pub fn times(works: &[WorkTimes], scalings: &[Scaling]) -> Figure {
     let right = EDGE + NAMES + BARS + TIMES + 60.0;
-    let mut figure = Figure { width: (right + SCALING.0 + 4.0 * EDGE).ceil(), ..Figure::default() };
+    let beside = if scalings.is_empty() { 0.0 } else { SCALING.0 + 4.0 * EDGE };
+    let mut figure = Figure { width: (right + beside).ceil(), ..Figure::default() };
     let names = stage_names(works);
     let below = bars(works, &names, &mut figure);
+    let caption = "Wall time of each stage as a share of all stages of a work, with the most threads measured; stages \
+                   overlap, so that shares are of their sum. Light grey: what no stage counts.";
+    if scalings.is_empty() {
+        finish_with(caption, below, &mut figure);
+        return figure;
+    }
     let place = Place { x: right, y: EDGE + HEAD, width: SCALING.0, height: SCALING.1 };
     let beside = scaling(scalings, &place, &mut figure);
-    let caption = "Left: wall time of each stage as a share of all stages of a work, with the most threads measured; \
-                   stages overlap, so that shares are of their sum. Light grey: what no stage counts. Right: time \
-                   with one thread over time with several; the line is as many times as threads.";
-    finish_with(caption, below.max(beside), &mut figure);
+    let caption = format!(
+        "{caption} Right: time with one thread over time with several; the line is as many times as threads."
+    );
+    finish_with(&caption, below.max(beside), &mut figure);
     figure
 }
 
@@ -217,7 +224,8 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_still_a_picture() {
-        assert!(times(&[], &[]).svg().unwrap().contains("Time by stage"));
+        let bare = times(&[], &[]).svg().unwrap();
+        assert!(bare.contains("Time by stage") && !bare.contains("Speed-up"), "no axes without points");
         let many: Vec<(String, f64)> = (0..30).map(|at| (format!("stage {at}"), 0.1)).collect();
         let work = WorkTimes { name: "x".into(), told: "1 s".into(), wall_s: 1.0, stages: many };
         assert!(times(&[work], &[]).svg().unwrap().contains("others"));
