@@ -1,7 +1,7 @@
 //! `case.json`: what is run, and what must come of it (pure; fixtures/README.md tells the layout).
 //!
 //! A file holds `cases`, a list, and may hold `lists` that cases are repeated over
-//! ([`expand`](super::expand)); other fields beside these are for readers. Inside a case nothing
+//! (`expand`); other fields beside these are for readers. Inside a case nothing
 //! unknown is let through: a misspelt tolerance would be no tolerance.
 
 use super::expand;
