@@ -66,11 +66,6 @@ pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>) {
     let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
 }
 
-/// [`stop_as`] for a run that `closes` its outputs by itself, or does nothing of its own.
-pub fn stop_on_signals(recorder: Arc<Recorder>, closes: bool) {
-    stop_as(recorder, if closes { Stop::Closes } else { Stop::AtOnce }, Arc::default());
-}
-
 /// Says once that the run was stopped.
 pub fn say_interrupted() {
     if SAID.swap(true, Ordering::Relaxed) {

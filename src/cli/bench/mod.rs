@@ -4,7 +4,8 @@ mod check;
 mod values;
 
 use super::common::{LimitFlags, Listed, TellFlags, backend_name, names, one_of, picture};
-use super::{edge, session, signals};
+use super::signals::{self, Stop};
+use super::{edge, session};
 use crate::commands::Context;
 use crate::commands::bench::options::{Group, Record, Size, ThreadCount};
 use crate::commands::bench::{self, Answer, Options, results};
@@ -212,7 +213,7 @@ impl BenchArgs {
         let grant = session::grant(&self.limits, None, &recorder)?;
         let listener = Listener::start(self.tell.display(), "runs", Arc::clone(&recorder));
         // It stops its child and deletes its folder by itself.
-        signals::stop_on_signals(Arc::clone(&recorder), true);
+        signals::stop_as(Arc::clone(&recorder), Stop::Closes, Arc::default());
         let context = Context {
             level: grant.backend.level,
             threads: grant.threads.count,

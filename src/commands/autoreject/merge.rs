@@ -93,7 +93,12 @@ pub fn plan(output: &Path, parts: &[Part], (resume, force): (bool, bool)) -> Res
         }
         failures.extend(details.failures);
     }
-    debug_assert_eq!(told, inputs);
+    if told != inputs {
+        let place = parts.iter().map(|part| part.path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let (found, expected) =
+            (format!("results of {told} inputs"), format!("{inputs}, as the last label says"));
+        return Err(Error::data(place, found, expected, "a label is damaged; run the shards again"));
+    }
     let parts = parts.iter().map(|part| part.path.clone()).collect();
     Ok(MergePlan { parts, output: output.to_owned(), inputs, moves, failures, warnings: Vec::new() })
 }

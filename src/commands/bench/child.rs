@@ -131,10 +131,15 @@ fn finish(mut child: Child, program: &Path, arguments: &[String], said: &str) ->
     if status.success() {
         return Ok(());
     }
-    let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    let line = line.trim_start_matches("nissl: error: ");
+    let line = last_words(said);
     let first: Vec<&str> = arguments.iter().take(2).map(String::as_str).collect();
     Err(Error::Failed(format!("nissl {} ... ended with {status}: {line}", first.join(" "))))
+}
+
+/// The last line that a child wrote to stderr, without what stands in front of every error.
+pub fn last_words(said: &str) -> &str {
+    let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    line.trim_start_matches("nissl: error: ")
 }
 
 /// The ticks of a stream, where there were any.

@@ -158,9 +158,10 @@ impl<'a, T: Real> KeepingSink<'a, T> {
         let Some(kept) = &mut self.kept else { return Ok(next) };
         let hot = self.inner.targets.classes.is_some();
         while let Some(Stretch { plane, start, end }) = kept.next(&mut self.bytes)? {
-            let cells = ((end - start) * width) as usize;
+            let fits = (plane, start) == next && end <= rows.end;
+            let cells = if fits { ((end - start) * width) as usize } else { 0 };
             let wanted = cells * (out.layers.len() * T::WORK.size() + usize::from(hot));
-            if (plane, start) != next || end > rows.end || self.bytes.len() != wanted {
+            if !fits || self.bytes.len() != wanted {
                 kept.reject(&self.bytes);
                 break;
             }

@@ -32,9 +32,10 @@ impl<'a, T: Value, K: Sink<Buffer = LikelihoodRows<T>>> Keeping<'a, K, T> {
         let Some(kept) = &mut self.kept else { return Ok(next) };
         let mut out = LikelihoodRows::<T>::empty();
         while let Some(Stretch { start, end, .. }) = kept.next(&mut self.bytes)? {
-            let count = (end - start) as usize;
+            let fits = start == next && end <= rows.end;
+            let count = if fits { (end - start) as usize } else { 0 };
             let values = count * self.columns * size_of::<T>();
-            if start != next || end > rows.end || self.bytes.len() != values + count * 8 {
+            if !fits || self.bytes.len() != values + count * 8 {
                 kept.reject(&self.bytes);
                 break;
             }

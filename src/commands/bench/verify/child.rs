@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::judge::REPORT;
 use crate::commands::Context;
-use crate::commands::bench::child::{VARIABLES, watched};
+use crate::commands::bench::child::{VARIABLES, last_words, watched};
 use crate::error::{Error, Result};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -74,8 +74,7 @@ fn ended(command: &mut Command, terms: Terms) -> Result<Ended> {
     let child = command.spawn().map_err(Error::io(terms.program, "run"))?;
     let (mut child, said) = watched(child, terms.context)?;
     let status = child.wait().map_err(Error::io(terms.program, "wait for"))?;
-    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    Ok(Ended { code: status.code(), said: said.trim_start_matches("nissl: error: ").to_owned() })
+    Ok(Ended { code: status.code(), said: last_words(&said).to_owned() })
 }
 
 #[cfg(test)]
