@@ -50,6 +50,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
+    ("commands/decode/run/{likelihood,backwards}.rs", &["commands", "pipeline", "kernels", "error"]),
     ("commands/decode/run/tell.rs", &["commands", "report"]),
     (
         "commands/decode/{session,simple,numbers,nwb,series,ragged,reading,tree}.rs",
@@ -114,7 +115,7 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
         &["stderr", "("],
         &[
             "cli/edge.rs",
-            "cli/session.rs",
+            "cli/session/mod.rs",
             "cli/signals.rs",
             "report/progress.rs",
             "commands/bench/{child,record}.rs",

@@ -1,7 +1,10 @@
 //! `nissl merge`: the parts of a sharded run into its result. Options come from the parts.
 
-use super::common::{OutputFlags, ResumeFlag, RunFlags};
+use super::common::{OutputFlags, ResumeFlag, RunFlags, ShardFlags};
+use super::session::{self, Job, MakePlan};
+use super::signals::Stop;
 use super::{Cli, Command, command};
+use crate::commands::{Context, Outcome, Planned};
 use crate::error::{Error, ExitCode, Result};
 use crate::shards::{self, Identity, Part};
 use clap::{Args, FromArgMatches};
@@ -45,6 +48,22 @@ pub struct MergeArgs {
     pub(super) run: RunFlags,
 }
 
+/// What a command brings to the merge of its parts.
+pub(super) struct Merging<P> {
+    /// What progress counts, and what stages count.
+    pub counted: (&'static str, &'static str),
+    /// Files that are read.
+    pub inputs: Vec<PathBuf>,
+    /// Files that are written.
+    pub outputs: Vec<PathBuf>,
+    /// The output is a folder.
+    pub into_folder: bool,
+    /// Makes the plan.
+    pub plan: MakePlan<P>,
+    /// Runs it.
+    pub run: fn(&P, &Context) -> Result<Outcome>,
+}
+
 impl MergeArgs {
     /// Runs the command.
     pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
@@ -56,6 +75,35 @@ impl MergeArgs {
             Command::Autoreject(args) => args.merge(self, parts, argv),
             _ => Err(foreign(first, &first.identity)),
         }
+    }
+
+    /// Turns flags of a part into those of the whole run.
+    pub(super) fn instead_of(&self, to: &mut OutputFlags, parts: &mut ShardFlags) {
+        *to = self.to.clone();
+        *parts = ShardFlags { shard: None, again: self.again.clone() };
+    }
+
+    /// Merges as `merging` knows how.
+    ///
+    /// # Errors
+    /// Whatever stops the plan or the run.
+    pub(super) fn carry_out<P: Planned>(&self, merging: Merging<P>, argv: Vec<OsString>) -> Result<ExitCode> {
+        let Merging { counted: (unit, item), inputs, outputs, into_folder, plan, run } = merging;
+        let job = Job {
+            command: "merge",
+            unit,
+            item,
+            argv,
+            inputs,
+            outputs,
+            into_folder,
+            force: self.to.force,
+            resume: self.again.resume,
+            plan,
+            run,
+            stop: Stop::Keeps,
+        };
+        session::carry_out(&job, &self.run)
     }
 }
 

@@ -29,6 +29,22 @@ pub struct Context<'a> {
     pub recorder: &'a Recorder,
 }
 
+/// A resolved plan, as whoever runs it sees it: printed, saved in the report, asked these.
+pub trait Planned: serde::Serialize + std::fmt::Display {
+    /// The run's name, by which it is known again: a hash of all that its results depend on.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// What whoever asked for it should know, one line each.
+    fn warnings(&self) -> &[String];
+
+    /// Inputs that are refused while others might go on; true where none is left.
+    fn refused(&self) -> (bool, Vec<Failure>) {
+        (false, Vec::new())
+    }
+}
+
 /// A file read by a run, for the report.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct InputFacts {

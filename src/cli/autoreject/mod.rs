@@ -1,19 +1,15 @@
 //! `nissl autoreject`: arguments to [`Options`].
 
 mod check;
+mod jobs;
 mod values;
 
 use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, names, one_of};
-use super::merge::MergeArgs;
-use super::sbatch::Needs;
-use super::session::{self, Job};
-use super::signals::Stop;
+use crate::commands::autoreject::Options;
 use crate::commands::autoreject::options::{ChannelSources, Method, ThresholdSearch};
-use crate::commands::autoreject::{self, Options};
-use crate::error::{Error, ExitCode, Result};
-use crate::shards::{Asked, FOLDER_LABEL, Part};
+use crate::error::Result;
+use crate::shards::Asked;
 use clap::Args;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use values::{METHODS, SEARCHES, at_least, channel_counts, sampling_rate, shares, unit};
 
@@ -200,71 +196,6 @@ pub struct AutorejectArgs {
 }
 
 impl AutorejectArgs {
-    /// Runs the command.
-    pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
-        let asked = self.parts.asked(&argv)?;
-        let options = Options { asked, ..self.options()? };
-        check::folders(&options, self.to.force)?;
-        let job = Job {
-            command: "autoreject",
-            unit: "epochs",
-            item: "epochs",
-            argv,
-            inputs: check::files_read(&options),
-            outputs: vec![options.target()?],
-            into_folder: true,
-            force: self.to.force,
-            resume: false,
-            name: |_| None,
-            plan: Box::new(move |context| autoreject::plan(&options, context)),
-            warnings: |plan| &plan.warnings,
-            refused: |plan| (plan.subjects.is_empty(), plan.refusals()),
-            run: autoreject::run,
-            stop: Stop::Keeps,
-        };
-        session::carry_out(&job, &self.run)
-    }
-
-    /// What the neediest part would need: all inputs are looked at, as one run would.
-    pub(in crate::cli) fn needs(self) -> Result<(RunFlags, Needs)> {
-        let mut options = self.options()?;
-        check::folders(&options, true)?;
-        options.resume = true;
-        let plan = session::plan_only(&self.run, true, |context| autoreject::plan(&options, context))?;
-        let memory = plan.subjects.iter().map(|subject| subject.memory).max();
-        let memory = memory.ok_or_else(|| Error::usage("none of the inputs can be worked on"))?;
-        Ok((self.run, Needs { output: options.output, memory, threads: plan.threads }))
-    }
-
-    /// Puts `parts` of this command line together as `merge` asks.
-    pub(in crate::cli) fn merge(
-        &self,
-        merge: &MergeArgs,
-        parts: Vec<Part>,
-        argv: Vec<OsString>,
-    ) -> Result<ExitCode> {
-        let output = merge.to.output.clone();
-        let how = (merge.again.resume, merge.to.force);
-        let job = Job {
-            command: "merge",
-            unit: "inputs",
-            item: "inputs",
-            argv,
-            inputs: parts.iter().map(|part| part.path.join(FOLDER_LABEL)).collect(),
-            outputs: vec![output.clone()],
-            into_folder: true,
-            force: merge.to.force,
-            resume: merge.again.resume,
-            name: |_| None,
-            plan: Box::new(move |_| autoreject::merge::plan(&output, &parts, how)),
-            warnings: |plan| &plan.warnings,
-            refused: |_| (false, Vec::new()),
-            run: autoreject::merge::run,
-            stop: Stop::Keeps,
-        };
-        session::carry_out(&job, &merge.run)
-    }
-
     /// What was asked, as plain data; refuses what the command line alone shows to be wrong and
     /// clap cannot tell.
     fn options(&self) -> Result<Options> {

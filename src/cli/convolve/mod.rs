@@ -1,22 +1,15 @@
 //! `nissl convolve`: arguments to [`Options`].
 
 mod history;
+mod jobs;
 mod values;
 
-use super::common::{
-    OutputFlags, RunFlags, ShardFlags, check_picture, has_extension, meant_in, one_of, picture,
-};
-use super::merge::MergeArgs;
-use super::sbatch::Needs;
-use super::session::{self, Job};
-use super::signals::Stop;
-use crate::commands::convolve::kernel_spec::KernelSpec;
+use super::common::{OutputFlags, RunFlags, ShardFlags, check_picture, has_extension, one_of, picture};
 use crate::commands::convolve::options::{DtypeChoice, NanRule, Task};
-use crate::commands::convolve::{self, Boundary, InputSpec, Options};
-use crate::error::{Error, ExitCode, Result};
-use crate::shards::{Asked, Part, Shard};
+use crate::commands::convolve::{Boundary, InputSpec, Options};
+use crate::error::{Error, Result};
+use crate::shards::Asked;
 use clap::{ArgGroup, Args};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use values::{
     ALGORITHMS, Choice, DTYPES, Exclusions, NAN_RULES, Statistics, axis_names, boundary, cell_size,
@@ -202,82 +195,6 @@ pub struct ConvolveArgs {
 }
 
 impl ConvolveArgs {
-    /// Runs the command.
-    pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
-        let asked = self.parts.asked(&argv)?;
-        let options = Options { asked, ..self.options()? };
-        // Without --resume nothing is kept: a copy of all results on the disk is its price.
-        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
-        let target = options.target()?;
-        let drawn = options.plot.iter().filter(|_| options.shard.is_none());
-        let job = Job {
-            command: "convolve",
-            unit: "rows",
-            item: "cells",
-            argv,
-            inputs: vec![options.input.path.clone()],
-            outputs: std::iter::once(&target).chain(drawn).cloned().collect(),
-            into_folder: false,
-            force: self.to.force,
-            // A part is known by its label.
-            resume: options.resume && options.shard.is_none(),
-            name: |plan: &convolve::Plan| Some(&plan.run),
-            plan: Box::new(move |context| convolve::plan(&options, context)),
-            warnings: |plan| &plan.warnings,
-            refused: |_| (false, Vec::new()),
-            run: convolve::run,
-            stop,
-        };
-        session::carry_out(&job, &self.run)
-    }
-
-    /// What the part `one` would need.
-    pub(in crate::cli) fn needs(self, one: Shard) -> Result<(RunFlags, Needs)> {
-        let mut options = self.options()?;
-        (options.shard, options.resume) = (Some(one), true);
-        let plan = session::plan_only(&self.run, self.to.force, |context| convolve::plan(&options, context))?;
-        let needs = Needs { output: options.output, memory: plan.strips.memory_bytes, threads: plan.threads };
-        Ok((self.run, needs))
-    }
-
-    /// Puts `parts` of this command line, which was typed in `directory`, together as `merge` asks.
-    pub(in crate::cli) fn merge(
-        mut self,
-        merge: &MergeArgs,
-        parts: Vec<Part>,
-        argv: Vec<OsString>,
-    ) -> Result<ExitCode> {
-        let directory = parts.first().map(|part| part.identity.directory.clone()).unwrap_or_default();
-        (self.to, self.parts.shard) = (merge.to.clone(), None);
-        self.parts.again = merge.again.clone();
-        let mut options = self.options()?;
-        options.input.path = meant_in(&directory, &options.input.path);
-        options.plot = options.plot.map(|plot| meant_in(&directory, &plot));
-        options.kernel = options.kernel.map(|kernel| match KernelSpec::parse(&kernel) {
-            Ok(KernelSpec::File(path)) => meant_in(&directory, &path).display().to_string(),
-            _ => kernel,
-        });
-        let paths = parts.iter().map(|part| part.path.clone());
-        let job = Job {
-            command: "merge",
-            unit: "rows",
-            item: "cells",
-            argv,
-            inputs: paths.chain([options.input.path.clone()]).collect(),
-            outputs: std::iter::once(&options.output).chain(&options.plot).cloned().collect(),
-            into_folder: false,
-            force: merge.to.force,
-            resume: merge.again.resume,
-            name: |plan: &convolve::merge::MergePlan| Some(&plan.whole.run),
-            plan: Box::new(move |context| convolve::merge::plan(&options, &parts, context)),
-            warnings: |plan| &plan.whole.warnings,
-            refused: |_| (false, Vec::new()),
-            run: convolve::merge::run,
-            stop: Stop::Keeps,
-        };
-        session::carry_out(&job, &merge.run)
-    }
-
     /// What was asked, as plain data; refuses what the command line alone shows to be wrong and
     /// clap cannot tell.
     fn options(&self) -> Result<Options> {

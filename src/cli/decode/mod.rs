@@ -1,20 +1,16 @@
 //! `nissl decode`: arguments to [`Options`].
 
 mod check;
+mod jobs;
 mod stream;
 mod values;
 
-use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, meant_in, names, one_of, picture};
-use super::merge::MergeArgs;
-use super::sbatch::Needs;
-use super::session::{self, Job};
-use super::signals::Stop;
+use super::common::{Listed, OutputFlags, RunFlags, ShardFlags, names, one_of, picture};
+use crate::commands::decode::Options;
 use crate::commands::decode::options::{Interior, Likelihood, LogFloor, Model, Precision, Save};
-use crate::commands::decode::{self, Options};
-use crate::error::{Error, ExitCode, Result};
-use crate::shards::{Asked, Part, Shard};
+use crate::error::{Error, Result};
+use crate::shards::Asked;
 use clap::Args;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use values::{
     ALGORITHMS, Intervals, LIKELIHOODS, MODELS, Matrix, PRECISIONS, RATE_UNITS, Tells, Way, interior,
@@ -253,95 +249,6 @@ pub struct DecodeArgs {
 }
 
 impl DecodeArgs {
-    /// Runs the command.
-    pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
-        if self.stream.on() {
-            return self.tick_by_tick(argv);
-        }
-        let asked = self.parts.asked(&argv)?;
-        let options = Options { asked, ..self.options()? };
-        check::options(&options, self.to.force)?;
-        // Without --resume nothing is kept: a copy of all results on the disk is its price.
-        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
-        let target = options.target()?;
-        let drawn = options.plot.iter().filter(|_| options.shard.is_none());
-        let job = Job {
-            command: "decode",
-            unit: "rows",
-            item: "rows",
-            argv,
-            inputs: check::files_read(&options),
-            outputs: std::iter::once(&target).chain(drawn).cloned().collect(),
-            into_folder: false,
-            force: self.to.force,
-            // A part is known by its label.
-            resume: options.resume && options.shard.is_none(),
-            name: |plan: &decode::Plan| Some(&plan.run),
-            plan: Box::new(move |context| decode::plan(&options, context)),
-            warnings: |plan| &plan.warnings,
-            refused: |_| (false, Vec::new()),
-            run: decode::run,
-            stop,
-        };
-        session::carry_out(&job, &self.run)
-    }
-
-    /// What a part would need.
-    pub(in crate::cli) fn needs(self, one: Shard) -> Result<(RunFlags, Needs)> {
-        if self.stream.on() || self.fit_only {
-            return Err(Error::usage(
-                "--stream and --fit-only are not done in parts; see nissl decode --help",
-            ));
-        }
-        let mut options = self.options()?;
-        (options.shard, options.resume) = (Some(one), true);
-        check::options(&options, self.to.force)?;
-        let plan = session::plan_only(&self.run, self.to.force, |context| decode::plan(&options, context))?;
-        let needs = Needs { output: options.output, memory: plan.memory_bytes, threads: plan.threads };
-        Ok((self.run, needs))
-    }
-
-    /// Puts `parts` of this command line together as `merge` asks.
-    pub(in crate::cli) fn merge(
-        mut self,
-        merge: &MergeArgs,
-        parts: Vec<Part>,
-        argv: Vec<OsString>,
-    ) -> Result<ExitCode> {
-        let directory = parts.first().map(|part| part.identity.directory.clone()).unwrap_or_default();
-        (self.to, self.parts.shard) = (merge.to.clone(), None);
-        self.parts.again = merge.again.clone();
-        let mut options = self.options()?;
-        let meant = |path: PathBuf| meant_in(&directory, &path);
-        options.input.path = meant(options.input.path);
-        options.track_graph = options.track_graph.map(meant);
-        options.encoding_model = options.encoding_model.map(meant);
-        options.plot = options.plot.map(meant);
-        if let Interior::File(path) = options.interior {
-            options.interior = Interior::File(meant(path));
-        }
-        check::options(&options, merge.to.force)?;
-        let paths = parts.iter().map(|part| part.path.clone());
-        let job = Job {
-            command: "merge",
-            unit: "rows",
-            item: "rows",
-            argv,
-            inputs: paths.chain(check::files_read(&options)).collect(),
-            outputs: std::iter::once(&options.output).chain(&options.plot).cloned().collect(),
-            into_folder: false,
-            force: merge.to.force,
-            resume: merge.again.resume,
-            name: |plan: &decode::merge::MergePlan| Some(&plan.whole.run),
-            plan: Box::new(move |context| decode::merge::plan(&options, &parts, context)),
-            warnings: |plan| &plan.whole.warnings,
-            refused: |_| (false, Vec::new()),
-            run: decode::merge::run,
-            stop: Stop::Keeps,
-        };
-        session::carry_out(&job, &merge.run)
-    }
-
     /// What was asked, as plain data.
     fn options(&self) -> Result<Options> {
         let listed = |values: &Option<Listed<f64>>| values.clone().map(|l| l.0);

@@ -138,10 +138,7 @@ impl DecodeArgs {
             into_folder: false,
             force: self.to.force,
             resume: false,
-            name: |_| None,
             plan: Box::new(move |context| decode::stream::plan(&options, context)),
-            warnings: |plan| &plan.warnings,
-            refused: |_| (false, Vec::new()),
             run: decode::stream::run,
             stop: Stop::Closes,
         };

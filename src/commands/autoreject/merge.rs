@@ -3,7 +3,7 @@
 
 use super::checkpoint::finished;
 use super::part::{Details, Failed};
-use crate::commands::{Context, InputFacts, Outcome};
+use crate::commands::{Context, InputFacts, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::io::atomic::{self, Beside};
 use crate::shards::{FOLDER_LABEL, Part};
@@ -43,6 +43,12 @@ pub struct Move {
     pub to: PathBuf,
     /// Moved by an earlier merge that was stopped.
     pub moved: bool,
+}
+
+impl Planned for MergePlan {
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for MergePlan {

@@ -3,7 +3,7 @@
 use super::channels::ChannelKind;
 use super::options::{Method, ThresholdSearch};
 use super::prepare::Prepared;
-use crate::commands::Failure;
+use crate::commands::{Failure, Planned};
 use crate::error::Error;
 use crate::shards::Shard;
 use crate::units::format_bytes;
@@ -115,6 +115,16 @@ impl Plan {
             error: Error::Refused(error.to_string(), error.exit_code()),
         };
         self.prepared.refused.iter().map(failure).collect()
+    }
+}
+
+impl Planned for Plan {
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn refused(&self) -> (bool, Vec<Failure>) {
+        (self.subjects.is_empty(), self.refusals())
     }
 }
 

@@ -11,7 +11,7 @@ use super::raster::ReadScratch;
 use super::results::Results;
 use super::sink::{Targets, append_by_rows};
 use crate::array::{ByteOrder, Real, WorkType};
-use crate::commands::{Context, InputFacts, Outcome};
+use crate::commands::{Context, InputFacts, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::io::{self, Block, Dataset, Format, Writer, block_bytes};
 use crate::report::Work;
@@ -51,6 +51,16 @@ struct Opened {
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows {:?}", self.rows)
+    }
+}
+
+impl Planned for MergePlan {
+    fn name(&self) -> Option<&str> {
+        Some(&self.whole.run)
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.whole.warnings
     }
 }
 

@@ -99,4 +99,13 @@ impl Options {
     pub fn target(&self) -> Result<PathBuf> {
         self.shard.map_or_else(|| Ok(self.output.clone()), |shard| shard.part_of(&self.output, false))
     }
+
+    /// The files that the run writes: the result, and beside a whole one its picture.
+    ///
+    /// # Errors
+    /// As [`Self::target`].
+    pub fn written(&self) -> Result<Vec<PathBuf>> {
+        let drawn = self.plot.clone().filter(|_| self.shard.is_none());
+        Ok(std::iter::once(self.target()?).chain(drawn).collect())
+    }
 }

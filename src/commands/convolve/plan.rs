@@ -4,6 +4,7 @@ use super::budget::StripPlan;
 use super::options::{DtypeChoice, NanRule, Task};
 use super::prepare::Prepared;
 use crate::array::WorkType;
+use crate::commands::Planned;
 use crate::kernels::window::Boundary;
 use crate::shards::Shard;
 use crate::units::format_bytes;
@@ -162,6 +163,16 @@ impl Plan {
 
 fn shape(lengths: &[u64]) -> String {
     lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
+}
+
+impl Planned for Plan {
+    fn name(&self) -> Option<&str> {
+        Some(&self.run)
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for Plan {

@@ -5,7 +5,7 @@ use super::options::{Options, Precision};
 use super::part::Opened;
 use super::plan::Plan;
 use crate::array::Dtype;
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::shards::Part;
 use serde::Serialize;
@@ -21,6 +21,16 @@ pub struct MergePlan {
     pub whole: Plan,
     #[serde(skip)]
     opened: Vec<Opened>,
+}
+
+impl Planned for MergePlan {
+    fn name(&self) -> Option<&str> {
+        Some(&self.whole.run)
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.whole.warnings
+    }
 }
 
 impl fmt::Display for MergePlan {

@@ -2,6 +2,7 @@
 
 use super::options::{Likelihood, Model, Precision, Save};
 use super::prepare::Prepared;
+use crate::commands::Planned;
 use crate::shards::Shard;
 use crate::units::format_bytes;
 use serde::Serialize;
@@ -130,6 +131,16 @@ pub struct Plan {
     /// What the run needs besides.
     #[serde(skip)]
     pub prepared: Prepared,
+}
+
+impl Planned for Plan {
+    fn name(&self) -> Option<&str> {
+        Some(&self.run)
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for Plan {

@@ -1,39 +1,27 @@
 //! Runs a plan: likelihood and filter forwards, smoother backwards, file and picture. No arithmetic
 //! here.
 
+mod backwards;
+mod likelihood;
 mod tell;
 
-use super::budget::IN_FLIGHT;
-use super::keeping::Keeping;
 use super::model_file;
 use super::options::{Precision, Save};
-use super::part::{self, FromParts, Opened, PartSink};
-use super::passes_filter::{Filtering, Forward, Written, extras};
-use super::passes_likelihood::{
-    self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
-};
-use super::passes_local::{self, PositionPenalty, Whereabouts};
-use super::passes_smooth::{
-    self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
-};
+use super::part::{Opened, PartSink, Rows};
+use super::passes_filter::{Filtering, Forward, Written};
+use super::passes_likelihood::Value;
 use super::picture::Picture;
 use super::plan::{Plan, ShardPlan};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
-use super::walks;
-use crate::commands::{Context, Outcome, keep};
+use crate::commands::{Context, Outcome};
 use crate::error::{Error, Result};
 use crate::io::kept::Kept;
-use crate::kernels::hmm;
-use crate::kernels::marks::BOXED;
-use crate::pipeline::run::{Buffers, run as stream};
-use crate::pipeline::{Sink, chunk};
 use crate::report::Work;
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs `plan`; the output appears under its name only when it is whole.
@@ -149,7 +137,7 @@ impl Decode<'_> {
         recorder.expect(part.rows.end - part.rows.start);
         let columns = self.decoding.chain.row_width();
         let mut sink = PartSink::create(self.plan, part, columns, T::WORK.dtype())?;
-        let mut rows = part::Rows::<T>(&mut sink, PhantomData);
+        let mut rows = Rows::<T>(&mut sink, PhantomData);
         let floored = self.likelihood(part.rows.clone(), &mut rows, "write")?;
         recorder.time("finish", || sink.finish(self.plan, part, &floored))?;
         self.forget()
@@ -180,187 +168,6 @@ impl Decode<'_> {
             Some(parts) => self.read(parts, &mut filtering)?,
         };
         Ok((filtering.finish(), floored))
-    }
-
-    /// The likelihood of all time bins, from `parts`; spikes at the floor by train.
-    fn read<T: Value>(&self, parts: &[Opened], filtering: &mut Filtering<T>) -> Result<Vec<u64>> {
-        let buffers = Buffers {
-            input: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
-            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
-        };
-        let rows = self.decoding.time.len() as u64;
-        stream(
-            ["read parts", "hand on", "filter"],
-            chunk::split(1, rows, self.plan.chunk_rows as u64),
-            (
-                &mut part::RowsOf::<T>(FromParts::new(parts), PhantomData),
-                &part::AsTheyAre(PhantomData),
-                filtering,
-            ),
-            buffers,
-            self.pool,
-            self.context.recorder,
-        )?;
-        let mut floored = vec![0; self.prepared.marks.choices.len()];
-        for part in parts {
-            floored.iter_mut().zip(&part.floored).for_each(|(sum, count)| *sum += count);
-        }
-        Ok(floored)
-    }
-
-    /// Computes the likelihood of the time bins `rows` and hands it to `sink`, whose time goes to
-    /// `stage`; spikes at the floor by train.
-    fn likelihood<T: Value>(
-        &self,
-        rows: Range<u64>,
-        sink: &mut impl Sink<Buffer = LikelihoodRows<T>>,
-        stage: &'static str,
-    ) -> Result<Vec<u64>> {
-        let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
-        let resume = prepared.options.resume;
-        let mut kept = keep::begin(&self.plan.output, &self.plan.run, resume, self.context)?;
-        let mut keeping = Keeping::new(sink, kept.as_mut(), decoding.chain.row_width());
-        let first = recorder.time("resume", || keeping.replay(&rows))?;
-        if first > rows.start {
-            tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
-            recorder.advance(first - rows.start);
-            self.resumed.store(first - rows.start, Ordering::Relaxed);
-        }
-        let rows = first..rows.end;
-        let chain = &decoding.chain;
-        let animal = match chain.takes(hmm::Likelihood::Local) {
-            true => Whereabouts::at(prepared, &decoding.time)?,
-            false => Whereabouts::default(),
-        };
-        let columns = self.extra_columns(&animal, &rows)?;
-        let penalty = self.penalty(&animal);
-        let penalise = |row: usize, values: &mut [f64]| {
-            if let Some(penalty) = &penalty {
-                penalty.add(row, values);
-            }
-        };
-        let per_bin = prepared.model.rate_units.per_bin(decoding.step);
-        let ground: Vec<f64> = prepared.model.ground.iter().map(|ground| ground * per_bin).collect();
-        let likelihood = Likelihood {
-            trains: self.trains(),
-            ground: &ground,
-            missing: &animal.missing,
-            penalty: penalty.is_some().then_some(&penalise),
-            extras: columns.iter().map(Vec::as_slice).collect(),
-            level: self.context.level,
-            recorder,
-            tables: TablesInTurns {
-                marks: &prepared.marks,
-                from: prepared.electrodes(),
-                turns: &self.plan.turns,
-            },
-            floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
-        };
-        let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };
-        let buffers = Buffers {
-            input: vec![(); IN_FLIGHT],
-            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
-        };
-        let ended = stream(
-            ["spikes", passes_likelihood::STAGE, stage],
-            chunk::split_range(1, rows, self.plan.chunk_rows as u64),
-            (&mut NoInput, &pass, &mut keeping),
-            buffers,
-            self.pool,
-            recorder,
-        );
-        keep::after(ended, kept.as_ref())?;
-        Ok(likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect())
-    }
-
-    /// Columns of the one-bin states, one value per row each.
-    fn extra_columns(&self, animal: &Whereabouts, rows: &Range<u64>) -> Result<Vec<Vec<f64>>> {
-        let recorder = self.context.recorder;
-        let column = |which| match which {
-            hmm::Likelihood::NoSpike => {
-                Ok(passes_local::no_spike(self.decoding, self.prepared.options.no_spike_rate))
-            }
-            _ => recorder.time(passes_local::STAGE, || {
-                let machine = (self.context.level, recorder);
-                self.pool.install(|| passes_local::local(self.prepared, self.decoding, animal, rows, machine))
-            }),
-        };
-        extras(&self.decoding.chain).map(column).collect()
-    }
-
-    fn penalty(&self, animal: &Whereabouts) -> Option<PositionPenalty> {
-        let penalty = self.prepared.options.position_penalty;
-        (penalty.0 > 0.0).then(|| PositionPenalty::new(&self.prepared.model, animal, penalty))
-    }
-
-    fn trains(&self) -> Vec<Train<'_>> {
-        let prepared = self.prepared;
-        let trains = prepared.session.trains.iter().zip(&self.decoding.spikes).enumerate();
-        trains
-            .map(|(at, (train, spikes))| Train {
-                rows: &spikes.rows,
-                adds: match prepared.marks.is_empty() {
-                    false => Adds::Marks {
-                        marks: &train.marks
-                            [spikes.spikes.start * train.width..spikes.spikes.end * train.width],
-                        width: train.width,
-                        similar: match train.width >= BOXED {
-                            true => prepared.model.mark_std(at),
-                            false => Vec::new(),
-                        },
-                    },
-                    true => Adds::Field(prepared.model.trains[at].field.iter().map(|f| f.ln()).collect()),
-                },
-            })
-            .collect()
-    }
-
-    /// Smoother, estimates, writing, block after block from the end.
-    fn backwards<T: Value>(
-        &self,
-        forward: &Forward<T>,
-        results: &mut ResultFile,
-        picture: &mut Picture,
-    ) -> Result<()> {
-        let (chain, recorder) = (&self.decoding.chain, self.context.recorder);
-        let save = &self.prepared.options.save;
-        let centers = self.prepared.model.grid.interior_centers();
-        let mut sink = Posteriors {
-            estimator: Estimator {
-                chain,
-                centers: &centers,
-                axes: self.prepared.model.axes(),
-                estimates: Estimates {
-                    map: save.contains(&Save::Map),
-                    mean: save.contains(&Save::Mean),
-                    hpd: save.contains(&Save::Hpd),
-                },
-            },
-            results,
-            onlooker: picture.onlooker(),
-        };
-        let buffers = Buffers {
-            input: (0..IN_FLIGHT).map(|_| Block::default()).collect(),
-            output: (0..IN_FLIGHT).map(|_| Vec::new()).collect(),
-        };
-        stream(
-            passes_smooth::STAGES,
-            backwards(self.decoding.time.len(), forward.block),
-            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, recorder), &mut sink),
-            buffers,
-            self.pool,
-            recorder,
-        )
-    }
-
-    fn viterbi<T: Value>(&self, forward: &Forward<T>, results: &mut ResultFile) -> Result<()> {
-        let chain = &self.decoding.chain;
-        let steps =
-            walks::steps(&self.prepared.model, self.prepared.options.movement_var, self.context.level);
-        let shape = (self.decoding.time.len(), chain.states().columns());
-        let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
-        let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
-        results.write_bins(Variable::ViterbiBin, 0, &found)
     }
 }
 

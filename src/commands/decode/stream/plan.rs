@@ -6,6 +6,7 @@ use super::hints::Hints;
 use super::options::Likelihood;
 use super::prepare::Prepared;
 use super::writer::Form;
+use crate::commands::Planned;
 use crate::units::format_bytes;
 use serde::Serialize;
 use std::fmt;
@@ -75,6 +76,12 @@ pub struct StreamPlan {
     /// What the run needs besides; taken by it.
     #[serde(skip)]
     pub prepared: Mutex<Option<Prepared>>,
+}
+
+impl Planned for StreamPlan {
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for StreamPlan {

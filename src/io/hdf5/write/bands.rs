@@ -5,17 +5,16 @@
 //! chunks are compressed at once, in parallel, and written in order, so equal data give equal files.
 //! A contiguous dataset is cut the same way, without chunks.
 
+mod tiles;
+
 use super::pack::pack;
 use crate::io::DatasetSpec;
 use rayon::prelude::*;
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5Type, Hdf5Error};
+use tiles::{flatten, usual_chunks};
 
-/// Most bytes a band may have: a chunk shape that would need more is made flatter.
-pub(super) const MOST: u64 = 32 << 20;
-/// Bytes of a chunk where the caller asks for compression and leaves the shape to us.
-const CHUNK: u64 = 512 << 10;
-/// Edge of such a chunk along the last two axes.
-const EDGE: u64 = 256;
+#[cfg(test)]
+use tiles::MOST;
 
 /// A chunk's position in the grid and its bytes as the file will hold them.
 pub(super) type Chunk = (Vec<usize>, Vec<u8>);
@@ -258,41 +257,6 @@ impl Bands {
     }
 }
 
-/// About [`CHUNK`] bytes: square-like over the last two axes, flat before them.
-fn usual_chunks(shape: &[u64], element: u64) -> Vec<u64> {
-    let mut chunks = vec![1; shape.len()];
-    let mut room = (CHUNK / element).max(1);
-    for axis in (0..shape.len()).rev() {
-        let edge = if shape.len() == 1 { room } else { EDGE.min(room) };
-        // The axis before last takes what the last one left, so that narrow arrays have full chunks.
-        let edge = if axis + 2 == shape.len() { room } else { edge };
-        chunks[axis] = shape[axis].min(edge).max(1);
-        room = (room / chunks[axis]).max(1);
-        if axis + 2 <= shape.len() {
-            break;
-        }
-    }
-    chunks
-}
-
-/// Makes a tile flatter until a band has at most [`MOST`] bytes; returns the axis of the bands.
-fn flatten(tile: &mut [u64], shape: &[u64], element: u64) -> usize {
-    let band = |tile: &[u64], axis: usize| {
-        shape[axis + 1..].iter().fold(tile[axis].saturating_mul(element), |b, &n| b.saturating_mul(n))
-    };
-    let mut axis = 0;
-    while axis < tile.len() {
-        while band(tile, axis) > MOST && tile[axis] > 1 {
-            tile[axis] = tile[axis].div_ceil(2);
-        }
-        if band(tile, axis) <= MOST || axis + 1 == tile.len() {
-            break;
-        }
-        axis += 1;
-    }
-    axis
-}
-
 /// An element as bytes in file order, whatever its type.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -318,45 +282,4 @@ fn write_slice<const N: usize>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::array::Dtype;
-
-    fn bands(shape: &[u64], chunks: Option<&[u64]>, deflate: Option<u32>) -> Bands {
-        let chunks = chunks.map(<[u64]>::to_vec);
-        let spec = DatasetSpec {
-            path: "a".into(),
-            shape: shape.to_vec(),
-            dtype: Dtype::F64,
-            chunks,
-            deflate,
-            fill: None,
-        };
-        Bands::new(&spec).unwrap()
-    }
-
-    #[test]
-    fn bands_stay_small_whatever_the_shape() {
-        for (shape, chunks) in [
-            (vec![100_000, 100_000], Some(vec![512, 512])),
-            (vec![1000, 4000, 4000], Some(vec![100, 64, 64])),
-            (vec![3, 100_000, 100_000], None),
-            (vec![1 << 40], None),
-            (vec![2, 1 << 40], Some(vec![2, 1 << 40])),
-        ] {
-            let made = bands(&shape, chunks.as_deref(), None);
-            assert!(made.band_bytes() as u64 <= MOST, "{shape:?} {:?}", made.tile);
-            assert!(made.tile[..made.axis].iter().all(|&n| n == 1), "{shape:?} {:?}", made.tile);
-        }
-        assert_eq!(bands(&[2000, 2000], Some(&[256, 200]), None).tile, [256, 200]);
-    }
-
-    #[test]
-    fn compression_without_a_chunk_shape_gets_a_usual_one() {
-        assert_eq!(bands(&[2000, 2000], None, Some(4)).tile, [256, 256]);
-        assert_eq!(bands(&[5, 2000, 2000], None, Some(4)).tile, [1, 256, 256]);
-        assert_eq!(bands(&[1 << 20, 2], None, Some(4)).tile, [32_768, 2]);
-        assert_eq!(bands(&[1 << 20], None, Some(4)).tile, [65_536]);
-        assert!(bands(&[0, 5], Some(&[1, 5]), Some(4)).chunks().is_none());
-    }
-}
+mod tests;

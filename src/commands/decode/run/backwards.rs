@@ -1,0 +1,66 @@
+//! The way back through the recording: smoother, estimates, the most likely sequence.
+
+use super::super::budget::IN_FLIGHT;
+use super::super::options::Save;
+use super::super::passes_filter::Forward;
+use super::super::passes_likelihood::Value;
+use super::super::passes_smooth::{
+    self, Again, Block, Estimates, Estimator, Posteriors, Smoothing, backwards, most_likely_sequence,
+};
+use super::super::picture::Picture;
+use super::super::results::{ResultFile, Variable};
+use super::super::store::RowStore;
+use super::super::walks;
+use super::Decode;
+use crate::error::Result;
+use crate::pipeline::run::{Buffers, run as stream};
+
+impl Decode<'_> {
+    /// Smoother, estimates, writing, block after block from the end.
+    pub(super) fn backwards<T: Value>(
+        &self,
+        forward: &Forward<T>,
+        results: &mut ResultFile,
+        picture: &mut Picture,
+    ) -> Result<()> {
+        let (chain, recorder) = (&self.decoding.chain, self.context.recorder);
+        let save = &self.prepared.options.save;
+        let centers = self.prepared.model.grid.interior_centers();
+        let mut sink = Posteriors {
+            estimator: Estimator {
+                chain,
+                centers: &centers,
+                axes: self.prepared.model.axes(),
+                estimates: Estimates {
+                    map: save.contains(&Save::Map),
+                    mean: save.contains(&Save::Mean),
+                    hpd: save.contains(&Save::Hpd),
+                },
+            },
+            results,
+            onlooker: picture.onlooker(),
+        };
+        let buffers = Buffers {
+            input: (0..IN_FLIGHT).map(|_| Block::default()).collect(),
+            output: (0..IN_FLIGHT).map(|_| Vec::new()).collect(),
+        };
+        stream(
+            passes_smooth::STAGES,
+            backwards(self.decoding.time.len(), forward.block),
+            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, recorder), &mut sink),
+            buffers,
+            self.pool,
+            recorder,
+        )
+    }
+
+    pub(super) fn viterbi<T: Value>(&self, forward: &Forward<T>, results: &mut ResultFile) -> Result<()> {
+        let chain = &self.decoding.chain;
+        let steps =
+            walks::steps(&self.prepared.model, self.prepared.options.movement_var, self.context.level);
+        let shape = (self.decoding.time.len(), chain.states().columns());
+        let mut pointers = RowStore::new(shape, self.plan.held, &self.plan.output)?;
+        let found = most_likely_sequence((chain, &steps), forward, &mut pointers, self.context.recorder)?;
+        results.write_bins(Variable::ViterbiBin, 0, &found)
+    }
+}
