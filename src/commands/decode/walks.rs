@@ -33,6 +33,7 @@ pub fn steps(model: &EncodingModel, variance: f64, level: CpuLevel) -> Steps {
 pub fn describe(chain: &Chain, variance: f64) -> String {
     let form = match chain.transition().walk().form() {
         Form::Separable => "two banded products over the grid",
+        Form::Line => "weights by distance along the line",
         Form::Rows => "banded rows",
     };
     let flop = 2 * chain.transition().multiply_adds();

@@ -4,7 +4,8 @@
 //! C order), any other one. Probabilities are float64. The full matrix is
 //! `T[(s, p), (s', q)] = Z[s, s'] A[p, q]`; it is never formed here outside of [`dense`]. Uniform
 //! moves are of rank one, moves to and from states of one column are sums and constants, and the
-//! random walk is [`Walk`]: two small matrix products over the grid, or packed rows.
+//! random walk is [`Walk`]: two small matrix products over the grid, weights by distance along a line,
+//! or packed rows.
 //!
 //! Denormal numbers, whose arithmetic is up to a hundred times slower, are kept out: sums start at
 //! [`LEAST_NORMAL`], and what ends below [`FLUSH`] becomes 0. Both lie ten decades and more under
@@ -13,6 +14,7 @@
 pub mod dense;
 mod frame;
 mod grid;
+mod line;
 mod rows;
 mod simd;
 mod states;

@@ -92,11 +92,11 @@ fn check_grid(axes: &[&[f64]], interior: &[usize], variance: f64) {
     let centers = centers_of(axes, interior);
     let walk = dense::walk_between(&centers, axes.len(), variance);
     for level in CpuLevel::available() {
-        for form in [Form::Rows, Form::Separable] {
+        for form in [Form::Rows, Form::Line, Form::Separable] {
             for states in [StateSpace::walk(interior.len()), mixed(interior.len())] {
                 let matrix = dense::full(&states, &walk);
                 let ours = Walk::with_form(level, axes, interior, variance, form);
-                assert!(axes.len() == 1 || ours.form() == form);
+                assert!(axes.len() == 1 || form == Form::Line || ours.form() == form);
                 let what = format!("{level:?} {form:?} {} places", interior.len());
                 check(&Transition::new(states, ours), &matrix, &what);
             }
@@ -255,25 +255,40 @@ proptest! {
 fn weights_along_a_line_are_stored_once() {
     let centers: Vec<f64> = (0..2000).map(|k| 0.1 + 4000.0 * f64::from(k) / 1999.0).collect();
     let interior: Vec<usize> = (0..2000).collect();
-    let walk = |interior: &[usize]| Walk::on_grid(CpuLevel::detect(), &[&centers], interior, 6.0);
-    // A few blocks at the ends, one for all between, and the row sums; 2000 rows of 50 weights apart.
-    assert!(walk(&interior).bytes() < 80_000, "{} bytes", walk(&interior).bytes());
-    // Gaps end what is alike, and nothing else changes: the steps from both sides agree.
     let gaps: Vec<usize> = (0..2000).filter(|k| k % 170 > 3).collect();
-    for places in [&interior, &gaps] {
-        let square = |p: usize, q: usize| (centers[places[p]] - centers[places[q]]).powi(2);
-        let dense: Vec<f64> = (0..places.len())
-            .flat_map(|p| (0..places.len()).map(move |q| (p, q)))
-            .map(|(p, q)| dense::weight(square(p, q), 6.0))
-            .collect();
-        let walk = walk(places);
-        let source = rough(places.len(), 3.0, 5);
-        let mut buffers = walk.buffers();
-        let (found, runs) = walk.back(std::iter::once((1.0, &source[..])), &mut buffers).unwrap();
-        assert_eq!(runs.len(), 1);
-        for (p, row) in dense.chunks_exact(places.len()).enumerate() {
-            let expected: f64 = row.iter().zip(&source).map(|(a, b)| a * b).sum();
-            assert!((found[p] - expected).abs() <= 2e-11 * expected, "{p}: {} {expected}", found[p]);
+    // One for each distance, and the row sums; a few blocks at the ends, one for all between.
+    // Gaps end what is alike: up to 2000 rows of 100 weights.
+    for (form, most) in [(Form::Line, [20_000, 20_000]), (Form::Rows, [80_000, 1_600_000])] {
+        for (places, most) in [&interior, &gaps].into_iter().zip(most) {
+            let walk = Walk::with_form(CpuLevel::detect(), &[&centers], places, 6.0, form);
+            assert!(walk.form() == form && walk.bytes() < most, "{form:?}: {} bytes", walk.bytes());
+            assert_sums(&walk, |p, q| dense::weight((centers[places[p]] - centers[places[q]]).powi(2), 6.0));
         }
     }
+}
+
+/// One step back agrees with the sums over `weight(to, from)`, as far as rounded places allow.
+fn assert_sums(walk: &Walk, weight: impl Fn(usize, usize) -> f64) {
+    let source = rough(walk.places(), 3.0, 5);
+    let mut buffers = walk.buffers();
+    let (found, runs) = walk.back(std::iter::once((1.0, &source[..])), &mut buffers).unwrap();
+    for run in runs {
+        for (i, found) in found[run.cell..][..run.length].iter().enumerate() {
+            let p = run.place + i;
+            let expected: f64 = source.iter().enumerate().map(|(q, value)| weight(p, q) * value).sum();
+            assert!((found - expected).abs() <= 2e-11 * expected, "{p}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_line_is_taken_where_bins_are_even_and_near_each_other() {
+    let even = line(300, 2.0);
+    let mut uneven = even.clone();
+    uneven[7] += 1e-6;
+    let all: Vec<usize> = (0..300).collect();
+    let form = |axis: &[f64], bins: &[usize]| Walk::on_grid(CpuLevel::detect(), &[axis], bins, 6.0).form();
+    assert_eq!(form(&even, &all), Form::Line);
+    assert_eq!(form(&uneven, &all), Form::Rows);
+    assert_eq!(form(&line(100_000, 2.0), &[0, 99_999]), Form::Rows);
 }

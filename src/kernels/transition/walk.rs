@@ -2,7 +2,9 @@
 
 use super::CUTS;
 use super::grid::Grid;
+use super::line::Line;
 use super::rows::Packed;
+use super::simd::along::MARGIN;
 use super::simd::vector::{Run, fill};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::AlignedF64;
@@ -12,6 +14,8 @@ use crate::kernels::simd::AlignedF64;
 pub enum Form {
     /// Two products along the axes of the grid around the interior bins.
     Separable,
+    /// One weight per distance along a line.
+    Line,
     /// One weight per pair of places that reach each other.
     Rows,
 }
@@ -20,6 +24,7 @@ pub enum Form {
 #[derive(Debug)]
 enum Weights {
     Separable(Grid),
+    Line(Line),
     /// Towards each place; and away from each place where that differs.
     Rows(Packed, Option<Packed>),
 }
@@ -41,7 +46,7 @@ pub struct Walk {
 #[derive(Debug)]
 pub struct Buffers {
     source: AlignedF64,
-    /// Between the two products, or the result of packed rows.
+    /// Between the two products, or the result of the other forms.
     middle: AlignedF64,
 }
 
@@ -67,10 +72,16 @@ impl Walk {
                 return Walk::separable(level, grid, interior.len());
             }
         }
+        if let [axis] = axes
+            && let Some(line) = Line::new(level, axis, interior, variance)
+            && line.multiply_adds(level) <= 2 * (interior.len().max(MARGIN) as u64).pow(2)
+        {
+            return Walk::along(level, line, interior.len());
+        }
         Walk::in_rows(level, axes, interior, variance)
     }
 
-    /// [`Walk::on_grid`] in the form asked for; `Separable` needs two axes.
+    /// [`Walk::on_grid`] in the form asked for; `Separable` needs two axes, `Line` one with even steps.
     pub fn with_form(
         level: CpuLevel,
         axes: &[&[f64]],
@@ -83,6 +94,10 @@ impl Walk {
                 let grid = Grid::new(level, (first, second), interior, variance);
                 Walk::separable(level, grid, interior.len())
             }
+            (Form::Line, [axis]) => match Line::new(level, axis, interior, variance) {
+                Some(line) => Walk::along(level, line, interior.len()),
+                None => Walk::in_rows(level, axes, interior, variance),
+            },
             _ => Walk::in_rows(level, axes, interior, variance),
         }
     }
@@ -134,6 +149,11 @@ impl Walk {
         Walk::scaled(level, places, runs, Weights::Separable(grid))
     }
 
+    fn along(level: CpuLevel, line: Line, places: usize) -> Self {
+        let runs = line.runs.clone();
+        Walk::scaled(level, places, runs, Weights::Line(line))
+    }
+
     /// Finds the row sums: what comes back from ones.
     fn scaled(level: CpuLevel, places: usize, runs: Vec<Run>, weights: Weights) -> Self {
         let level = level.min(CpuLevel::detect());
@@ -166,6 +186,7 @@ impl Walk {
     pub fn form(&self) -> Form {
         match self.weights {
             Weights::Separable(_) => Form::Separable,
+            Weights::Line(_) => Form::Line,
             Weights::Rows(..) => Form::Rows,
         }
     }
@@ -179,6 +200,7 @@ impl Walk {
     pub fn multiply_adds(&self) -> u64 {
         match &self.weights {
             Weights::Separable(grid) => grid.multiply_adds(),
+            Weights::Line(line) => line.multiply_adds(self.level),
             Weights::Rows(towards, _) => towards.multiply_adds(),
         }
     }
@@ -187,6 +209,7 @@ impl Walk {
     pub fn bytes(&self) -> u64 {
         let weights = match &self.weights {
             Weights::Separable(grid) => grid.bytes(),
+            Weights::Line(line) => line.bytes(),
             Weights::Rows(towards, away) => towards.bytes() + away.as_ref().map_or(0, Packed::bytes),
         };
         weights + 8 * self.row_scale.len() as u64
@@ -196,6 +219,7 @@ impl Walk {
     pub(super) fn buffers(&self) -> Buffers {
         let cells = match &self.weights {
             Weights::Separable(grid) => grid.cells(),
+            Weights::Line(line) => line.cells(),
             Weights::Rows(towards, _) => towards.cells(),
         };
         Buffers { source: AlignedF64::zeros(cells), middle: AlignedF64::zeros(cells) }
@@ -238,6 +262,10 @@ impl Walk {
             Weights::Separable(grid) => {
                 grid.apply(self.level, cut, source, middle);
                 source
+            }
+            Weights::Line(line) => {
+                line.apply(self.level, cut, source, middle);
+                middle
             }
             Weights::Rows(towards, away) => {
                 let packed = away.as_ref().filter(|_| backwards).unwrap_or(towards);
