@@ -19,9 +19,9 @@ pub(super) const CELLS: [f64; 9] =
 #[derive(Debug)]
 pub(super) struct Nodes {
     /// `z_k`.
-    z: Vec<f64>,
+    pub(super) z: Vec<f64>,
     /// `cos(a arccos z_k)`, `[node][degree]`.
-    cosines: Vec<f64>,
+    pub(super) cosines: Vec<f64>,
 }
 
 impl Nodes {
@@ -34,7 +34,7 @@ impl Nodes {
     }
 
     /// Those of `q`, at most [`MOST_TERMS`], made once per process.
-    fn shared(q: usize) -> &'static Nodes {
+    pub(super) fn shared(q: usize) -> &'static Nodes {
         static NODES: [OnceLock<Nodes>; MOST_TERMS + 1] = [const { OnceLock::new() }; MOST_TERMS + 1];
         NODES[q].get_or_init(|| Nodes::new(q))
     }

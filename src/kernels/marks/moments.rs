@@ -5,9 +5,11 @@
 //! costs what a track costs, and a stray position does not stretch a table.
 
 use super::boxes::{PIECE, push_box};
-use super::expansion::{coefficients, polynomials};
+use super::expansion::polynomials;
+use super::simd::coefficients_of;
 use super::tables::{GROUP, PAD, Range};
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
+use crate::backend::CpuLevel;
 use crate::kernels::simd::Element;
 
 /// A cell with encoding spikes.
@@ -158,23 +160,23 @@ fn axis<E: Element>(
     range: Range,
 ) -> Axis<E> {
     let (mut factors, mut starts, mut bands) = (Vec::new(), Vec::new(), Vec::new());
-    let mut row = vec![0.0; q];
+    let (mut at, mut rows) = (Vec::new(), Vec::new());
     // A coefficient this small moves no sum that counts, and could become denormal.
     let least = (-range.cut - 30.0).exp2();
+    let lift = f64::from(range.lift).exp2();
     for group in centers.chunks(GROUP) {
         let (first, last) = layout.band(axis, extent(group), reach(range.cut) * std);
         starts.push(factors.len());
         bands.push((first, last));
-        for k in 0..GROUP {
-            for line in &layout.centers[axis][first..last] {
-                match group.get(k) {
-                    Some(center) => coefficients((center - line) / std, layout.half[axis] / std, &mut row),
-                    None => row.fill(0.0),
-                }
-                let lift = f64::from(range.lift).exp2();
-                factors.extend(row.iter().map(|c| E::of(if c.abs() < least { 0.0 } else { c * lift })));
-            }
+        for center in group {
+            at.clear();
+            at.extend(layout.centers[axis][first..last].iter().map(|line| (center - line) / std));
+            rows.resize(at.len() * q, 0.0);
+            coefficients_of(CpuLevel::detect(), &at, layout.half[axis] / std, q, &mut rows);
+            factors.extend(rows.iter().map(|c| E::of(if c.abs() < least { 0.0 } else { c * lift })));
         }
+        let idle = (GROUP - group.len()) * (last - first) * q;
+        factors.resize(factors.len() + idle, E::default());
     }
     Axis { factors, starts, bands }
 }

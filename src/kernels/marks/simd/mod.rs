@@ -1,6 +1,7 @@
 //! One block of decoding spikes against all encoding spikes, lanes = decoding spikes.
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
+mod coefficients;
 mod product;
 
 use super::boxes::{PIECE, apart};
@@ -9,6 +10,7 @@ use super::tables::{Direct, GROUP, PAD, Scheme, TILE, Tables};
 use super::work::Work;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
+pub(super) use coefficients::coefficients_of;
 use product::{accumulate, add_squares, project_pairs, weigh};
 
 /// Direct sums `[interior bin][lane]`.
