@@ -26,6 +26,8 @@ pub struct Intensity {
 
 /// Bins that are scaled and turned at a time.
 const NEAR: usize = 32;
+/// Decoding spikes of the widest block.
+const MOST_LANES: usize = 64;
 
 #[derive(Debug)]
 enum Prepared {
@@ -219,23 +221,32 @@ impl Intensity {
         rows: &mut [T],
     ) -> Floored {
         let (bins, floor) = (self.bins(), T::of(self.floor_ln));
-        // A few bins of all spikes at a time: their sums stay in the first cache.
+        assert!(lanes <= MOST_LANES);
+        let mut near = [T::default(); NEAR * MOST_LANES];
+        let mut low = [0_u32; MOST_LANES];
+        // A few bins of all spikes at a time: they stay in the first cache until they are turned.
         for first in (0..bins).step_by(NEAR) {
             let here = first..(first + NEAR).min(bins);
+            for (bin, near) in here.clone().zip(near.chunks_exact_mut(lanes)) {
+                let (sums, scale) = (&sums[tables.slot(bin) * lanes..][..lanes], self.log_scale[bin]);
+                for ((sum, to), low) in sums.iter().zip(near).zip(&mut low) {
+                    let value = sum.wide() + scale;
+                    let value = if value > self.floor_ln { T::of(value) } else { floor };
+                    *to = value;
+                    *low += u32::from(value <= floor);
+                }
+            }
             for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
-                for (bin, to) in here.clone().zip(&mut row[here.clone()]) {
-                    let value = sums[tables.slot(bin) * lanes + lane].wide() + self.log_scale[bin];
-                    *to = if value > self.floor_ln { T::of(value) } else { floor };
+                for (to, from) in row[here.clone()].iter_mut().zip(near[lane..].iter().step_by(lanes)) {
+                    *to = *from;
                 }
             }
         }
-        let mut floored = Floored::default();
-        for row in rows.chunks_exact(bins) {
-            let low = row.iter().filter(|value| **value <= floor).count();
-            floored.values += low;
-            floored.spikes += usize::from(low == bins);
+        let low = &low[..rows.len() / bins.max(1)];
+        Floored {
+            values: low.iter().map(|&low| low as usize).sum(),
+            spikes: low.iter().filter(|&&low| low as usize == bins).count(),
         }
-        floored
     }
 
     fn densities<E: Arithmetic>(
