@@ -40,11 +40,11 @@ impl ExitCode {
         (ExitCode::Mismatch, "A regression, or a mismatch with a reference, was found."),
         (ExitCode::Partial, "Some of several inputs failed, the rest are done."),
         (ExitCode::BadData, "Bad input data: the content of a file shows the mistake."),
-        (ExitCode::Stopped, "Stopped by a signal with a checkpoint saved; run again with --resume."),
         (
-            ExitCode::Interrupted,
-            "Stopped at once by a signal (SIGINT, SIGHUP; SIGTERM and SIGUSR1 too where nothing is kept, without --resume); no output was written.",
+            ExitCode::Stopped,
+            "Stopped by a signal (SIGTERM, SIGUSR1) with what was done saved; run again with --resume.",
         ),
+        (ExitCode::Interrupted, "Stopped at once by a signal (SIGINT, SIGHUP); no output was written."),
     ];
 }
 
@@ -112,7 +112,7 @@ pub enum Error {
     Interrupted,
 
     /// SIGTERM or SIGUSR1 arrived; what was done is kept.
-    #[error("stopped by a signal; what is done is kept, run again with --resume to go on")]
+    #[error("stopped by a signal; run again with --resume to go on from what is kept")]
     Stopped,
 
     /// An error told again, with the exit code it had.

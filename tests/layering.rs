@@ -37,7 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // References: case files, what runs left, and the runs themselves.
     (
-        "commands/bench/{record,record/words,verify,verify/find,verify/load,verify/judge,verify/child}.rs",
+        "commands/bench/{record,record/part,record/words,verify,verify/find,verify/load,verify/judge,verify/child}.rs",
         &["commands", "io", "report", "array", "units", "error"],
     ),
     // Tables print times as reports do.
@@ -51,6 +51,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("commands/decode/run/{likelihood,backwards}.rs", &["commands", "pipeline", "kernels", "error"]),
+    ("commands/decode/keeping/back.rs", &["commands", "io::kept", "pipeline", "error"]),
     ("commands/decode/run/tell.rs", &["commands", "report"]),
     (
         "commands/decode/{session,simple,numbers,nwb,series,ragged,reading,tree}.rs",

@@ -284,6 +284,37 @@ fn merged_subjects_are_those_of_one_run() {
 }
 
 #[test]
+fn a_side_file_that_was_edited_between_parts_makes_them_strangers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let inputs = subjects(folder.path(), 2);
+    let thresholds = |factor: f64| {
+        done(&mut autoreject(&inputs[..1], &at("fit"), &["--force"]));
+        let summary = std::fs::read_to_string(at("fit/summary.json")).unwrap();
+        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+        let scaled = summary["thresholds"].as_object().unwrap().iter();
+        let scaled: serde_json::Map<String, serde_json::Value> =
+            scaled.map(|(name, value)| (name.clone(), (value.as_f64().unwrap() * factor).into())).collect();
+        std::fs::write(at("given.json"), serde_json::to_string(&scaled).unwrap()).unwrap();
+    };
+    let flags = ["--thresholds", &at("given.json").display().to_string(), "--shard"].map(str::to_owned);
+    let part = |shard: &str, more: &[&str]| {
+        let flags: Vec<&str> =
+            flags.iter().map(String::as_str).chain([shard]).chain(more.iter().copied()).collect();
+        done(&mut autoreject(&inputs, &at("out"), &flags));
+    };
+    thresholds(1.0);
+    part("1/2", &[]);
+    thresholds(1.5);
+    part("2/2", &[]);
+    let (code, text) = told(&merge(&[folder.path()], &at("out"), &[]));
+    assert!(code == 65 && text.contains("another run"), "{code} {text}");
+    part("1/2", &["--force"]);
+    let (code, text) = told(&merge(&[folder.path()], &at("out"), &[]));
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
 fn missing_and_failed_subjects_are_told_by_the_merge() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

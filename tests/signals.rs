@@ -68,6 +68,13 @@ fn decode() -> Work {
 }
 
 impl Work {
+    /// Puts `new` in the place of the word `old`.
+    fn with(&mut self, old: &str, new: &str) -> &mut Self {
+        let at = self.words.iter().position(|word| word == old).unwrap();
+        self.words[at] = new.into();
+        self
+    }
+
     fn command(&self, folder: &Path, output: &str) -> Command {
         let mut command = nissl(&[]);
         command.args(&self.words).args(["-q", "-o"]).arg(folder.join(output));
@@ -135,6 +142,120 @@ fn a_stopped_convolution_goes_on_from_its_strips() {
     for (output, name) in [("out.npy", "TERM"), ("out.nc", "USR1")] {
         stopped_in_the_middle_goes_on(&convolve(folder.path(), 2400, output), name);
     }
+}
+
+/// A run that nobody told of `--resume` keeps what it does once it has lasted a while; the rows before
+/// are done again.
+#[test]
+fn a_long_run_is_kept_without_being_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut work = convolve(folder.path(), 40_000, "out.npy");
+    work.with("circle:15", "circle:60").with("3M", "8M");
+    let mut child = work.command(folder.path(), work.output).spawn().unwrap();
+    let began = Instant::now();
+    wait_for_kept(&mut child, folder.path(), 1 << 20);
+    assert!(began.elapsed() > Duration::from_secs(4), "kept from {:?} on", began.elapsed());
+    signal(&child, "TERM");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(75), "{}", String::from_utf8_lossy(&ended.stderr));
+    let before = kept(folder.path());
+    // Again stopped, in the rows that were not kept: what is kept stays.
+    let child = work.command(folder.path(), work.output).arg("--resume").spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    signal(&child, "TERM");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
+    assert_eq!(kept(folder.path()), before);
+    let refused = work.command(folder.path(), work.output).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    done(work.command(folder.path(), work.output).arg("--resume"));
+    assert_eq!(kept(folder.path()), 0);
+    let report = std::fs::read_to_string(folder.path().join("out.npy.report.json")).unwrap();
+    assert!(report.contains("\"resumed_rows\""), "{report}");
+    let resumed = std::fs::read(folder.path().join("out.npy")).unwrap();
+    assert!(resumed == work.whole(folder.path()), "other bytes");
+}
+
+/// Killed between the rename of the output and its report, a run is known again.
+#[test]
+fn an_output_without_its_report_is_no_obstacle_to_its_own_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = convolve(folder.path(), 1200, "out.npy");
+    let whole = work.whole(folder.path());
+    let mut found = 0;
+    for _ in 0..200 {
+        let mut child = work.command(folder.path(), work.output).arg("--resume").spawn().unwrap();
+        while !folder.path().join(work.output).exists() && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        let report = folder.path().join("out.npy.report.json");
+        if !report.exists() {
+            assert!(kept(folder.path()) > 0, "the name of the run stands beside its output");
+            found += 1;
+        }
+        done(work.command(folder.path(), work.output).arg("--resume"));
+        assert!(std::fs::read(folder.path().join(work.output)).unwrap() == whole && report.exists());
+        assert_eq!(kept(folder.path()), 0);
+        std::fs::remove_file(folder.path().join(work.output)).unwrap();
+        std::fs::remove_file(report).unwrap();
+        if found == 3 {
+            return;
+        }
+    }
+    assert!(found > 0, "no kill came between output and report");
+}
+
+/// What the report counts is of the whole run, however often it was stopped.
+#[test]
+fn counts_of_a_resumed_run_are_those_of_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let counts = |output: &str| {
+        let report = folder.path().join(format!("{output}.report.json"));
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+        let mut counts = report["outcome"]["counts"].as_object().unwrap().clone();
+        let resumed = counts.remove("resumed_rows").is_some();
+        counts.remove("resumed_rows_back");
+        (counts, resumed)
+    };
+    let mut convolve = convolve(folder.path(), 2400, "out.npy");
+    convolve.with("direct", "fft").with("3M", "5M");
+    for work in [convolve, decode()] {
+        work.whole(folder.path());
+        let mut child = work.command(folder.path(), work.output).arg("--resume").spawn().unwrap();
+        wait_for_kept(&mut child, folder.path(), 100);
+        signal(&child, "TERM");
+        let _ = child.wait();
+        done(work.command(folder.path(), work.output).arg("--resume"));
+        let (found, resumed) = counts(work.output);
+        assert!(resumed, "{found:?}");
+        assert_eq!(found, counts(&format!("whole-{}", work.output)).0);
+    }
+}
+
+/// A stop on the way back repeats neither the likelihood nor the blocks that are done.
+#[test]
+fn a_decoding_goes_on_in_the_midst_of_its_way_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = decode();
+    let whole = work.whole(folder.path());
+    let mut in_the_back = 0;
+    for step in 1..40 {
+        let mut child = work.command(folder.path(), work.output).arg("--resume").spawn().unwrap();
+        // The log grows past the likelihood while the way back is walked.
+        wait_for_kept(&mut child, folder.path(), step * 300_000);
+        signal(&child, "TERM");
+        if child.wait().unwrap().code() == Some(0) {
+            break;
+        }
+        in_the_back += usize::from(kept(folder.path()) > step * 300_000);
+    }
+    assert!(in_the_back > 0, "no stop at all");
+    done(work.command(folder.path(), work.output).arg("--resume"));
+    assert!(std::fs::read(folder.path().join(work.output)).unwrap() == whole, "other bytes");
+    let report = std::fs::read_to_string(folder.path().join("out.nc.report.json")).unwrap();
+    assert!(report.contains("\"resumed_rows_back\""), "{report}");
 }
 
 #[test]

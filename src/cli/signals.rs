@@ -2,7 +2,10 @@
 //!
 //! SIGINT and SIGHUP end the process at once with 130; outputs in progress are removed. SIGTERM and
 //! SIGUSR1, of which batch systems may send several, ask a run that keeps what it has done to stop
-//! after the chunk in hand: it leaves with 75. Other runs are ended by them as by SIGINT.
+//! after the chunk in hand: it leaves with 75. `bench` and `--fit-only` are ended by them as by SIGINT.
+//!
+//! SIGBUS comes where a mapped input lost its end while it was read (cut off, or its disk went away):
+//! an error like others, 1. Until the thread here ends the process the reader meets it again and again.
 //!
 //! A thread waits for them, so that nothing but a flag is touched inside a handler. Signals that
 //! the parent made this process ignore (`nohup`, shell jobs in the background) stay ignored.
@@ -11,9 +14,10 @@ use super::edge;
 use crate::error::{Error, ExitCode};
 use crate::io::atomic;
 use crate::report::Recorder;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,18 +35,26 @@ pub enum Stop {
     Keeps,
 }
 
-/// Starts the thread that waits for SIGINT, SIGTERM, SIGHUP and SIGUSR1; `at_work` tells whether the
-/// run has begun: before, nothing is done that could be kept.
+/// Starts the thread that waits for SIGINT, SIGTERM, SIGHUP and SIGUSR1 (and, for a run that reads
+/// `inputs`, SIGBUS); `at_work` tells whether the run has begun: before, nothing is done that could
+/// be kept.
 ///
 /// Where no thread can be had, signals keep their default action: the process ends all the same,
 /// and leaves a hidden temporary file.
-pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>) {
+pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>, inputs: &[PathBuf]) {
     let ignored = ignored_mask(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
-    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
+    let wanted =
+        [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGBUS].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
     let Ok(mut signals) = Signals::new(wanted) else { return };
+    let inputs = inputs.to_vec();
     let wait = move || {
         let mut asked = false;
         for signal in signals.forever() {
+            if signal == SIGBUS {
+                atomic::remove_unfinished();
+                edge::say_error(&lost_its_end(&inputs).to_string());
+                std::process::exit(ExitCode::Failed as i32);
+            }
             let gently = match stop {
                 Stop::AtOnce => false,
                 Stop::Closes => !asked,
@@ -64,6 +76,17 @@ pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>) {
         }
     };
     let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
+}
+
+/// What the loss of a mapped file's end is called.
+fn lost_its_end(inputs: &[PathBuf]) -> Error {
+    let names: Vec<String> = inputs.iter().take(3).map(|path| path.display().to_string()).collect();
+    let more = if inputs.len() > names.len() { ", ..." } else { "" };
+    Error::Failed(format!(
+        "{}{more}: an input lost its end while it was read (cut off, or its disk went away); no output was \
+         written; run again when it is whole",
+        names.join(", ")
+    ))
 }
 
 /// Says once that the run was stopped.

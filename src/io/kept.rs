@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8; 8] = b"NISSLKP1";
+const MAGIC: &[u8; 8] = b"NISSLKP2";
 /// Letters of the run's name in the file's name.
 const LETTERS: usize = 16;
 /// Plane, first row, end, bytes, checksum: 8 bytes each.
@@ -142,16 +142,17 @@ impl Kept {
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(Error::io(&self.path, "write"))
     }
+}
 
-    /// Takes the file away: the output is whole.
-    ///
-    /// # Errors
-    /// The file cannot be removed.
-    pub fn remove(self) -> Result<()> {
-        match std::fs::remove_file(&self.path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&self.path, "remove")(e)),
-            _ => Ok(()),
-        }
+/// Takes away what is kept of the run `run` into `output`, if anything is.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn forget(output: &Path, run: &str) -> Result<()> {
+    let path = place(output, run);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&path, "remove")(e)),
+        _ => Ok(()),
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
         assert!(all(&mut Kept::open(&output, &near).unwrap()).is_empty());
         let kept = Kept::open(&output, &near).unwrap();
         kept.sync().unwrap();
-        kept.remove().unwrap();
+        forget(&output, &near).unwrap();
         assert!(!place(&output, RUN).exists());
     }
 }

@@ -55,6 +55,17 @@ pub fn rest(planes: u64, range: Range<u64>, length: u64, from: (u64, u64)) -> im
     first.chain(later).zip(0..).map(|(chunk, index)| Chunk { index, ..chunk })
 }
 
+/// Those chunks of [`rest`] that lie before row `to.1` of plane `to.0`, the last one cut there.
+pub fn between(
+    planes: u64,
+    range: Range<u64>,
+    length: u64,
+    (from, to): ((u64, u64), (u64, u64)),
+) -> impl Iterator<Item = Chunk> {
+    let before = rest(planes, range, length, from).take_while(move |c| (c.plane, c.start) < to);
+    before.map(move |c| if c.plane == to.0 { Chunk { end: c.end.min(to.1), ..c } } else { c })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +87,23 @@ mod tests {
             for (index, (a, b)) in left.iter().zip(&all[done..]).enumerate() {
                 prop_assert_eq!((a.plane, a.start, a.end, a.index), (b.plane, b.start, b.end, index as u64));
             }
+        }
+
+        #[test]
+        fn what_lies_between_two_places_ends_where_the_rest_begins(
+            planes in 1u64..4, items in 1u64..40, length in 1u64..50, plane in 0u64..4, row in 0u64..40,
+        ) {
+            let to = (plane.min(planes), row.min(items));
+            let before: Vec<Chunk> = between(planes, 0..items, length, ((0, 0), to)).collect();
+            let after: Vec<Chunk> = rest(planes, 0..items, length, to).collect();
+            let mut expected = (0..planes).flat_map(|p| (0..items).map(move |i| (p, i)));
+            for chunk in before.iter().chain(&after) {
+                for item in chunk.start..chunk.end {
+                    prop_assert_eq!(expected.next(), Some((chunk.plane, item)));
+                }
+            }
+            prop_assert_eq!(expected.next(), None);
+            prop_assert!(before.iter().all(|c| (c.plane, c.end) <= to || c.plane < to.0));
         }
 
         #[test]

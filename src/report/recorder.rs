@@ -45,7 +45,13 @@ pub struct Recorder {
     total: AtomicU64,
     done: AtomicU64,
     cancelled: AtomicBool,
+    /// Nanoseconds from the start to the request to stop.
+    cancelled_ns: AtomicU64,
 }
+
+/// Seconds that the chunk in hand has to end in when a run is asked to stop. Sites leave 30 s between
+/// the request and the kill, some 5.
+pub const GRACE_S: u64 = 3;
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +74,7 @@ impl Default for Recorder {
             total: AtomicU64::new(0),
             done: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            cancelled_ns: AtomicU64::new(u64::MAX),
         }
     }
 }
@@ -188,7 +195,14 @@ impl Recorder {
 
     /// Asks the run to stop after the chunk in hand.
     pub fn cancel(&self) {
+        self.cancelled_ns.fetch_min(self.elapsed_ns(), Ordering::Relaxed);
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// True once the request to stop is [`GRACE_S`] seconds old: the chunk in hand is dropped then.
+    pub fn is_overdue(&self) -> bool {
+        let asked = self.cancelled_ns.load(Ordering::Relaxed);
+        self.is_cancelled() && self.elapsed_ns().saturating_sub(asked) >= GRACE_S * 1_000_000_000
     }
 
     /// True once [`Recorder::cancel`] was called.

@@ -17,8 +17,6 @@ impl ConvolveArgs {
     pub(in crate::cli) fn run(&self, argv: Vec<OsString>) -> Result<ExitCode> {
         let asked = self.parts.asked(&argv)?;
         let options = Options { asked, ..self.options()? };
-        // Without --resume nothing is kept: a copy of all results on the disk is its price.
-        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
         let job = Job {
             command: "convolve",
             unit: "rows",
@@ -32,7 +30,7 @@ impl ConvolveArgs {
             resume: options.resume && options.shard.is_none(),
             plan: Box::new(move |context| convolve::plan(&options, context)),
             run: convolve::run,
-            stop,
+            stop: Stop::Keeps,
         };
         session::carry_out(&job, &self.run)
     }

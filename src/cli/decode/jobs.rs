@@ -22,8 +22,8 @@ impl DecodeArgs {
         let asked = self.parts.asked(&argv)?;
         let options = Options { asked, ..self.options()? };
         check::options(&options, self.to.force)?;
-        // Without --resume nothing is kept: a copy of all results on the disk is its price.
-        let stop = if options.resume { Stop::Keeps } else { Stop::AtOnce };
+        // A fit alone has nothing to go on with.
+        let stop = if options.fit_only { Stop::AtOnce } else { Stop::Keeps };
         let job = Job {
             command: "decode",
             unit: "rows",

@@ -11,7 +11,7 @@ use crate::commands::{Context, Failure, Outcome, Planned, ending};
 use crate::error::{Error, ExitCode, Result};
 use crate::report::progress::{Display, Listener};
 use crate::report::{Recorder, text};
-use reporting::{deliver, deliver_if_asked, is_done, report, report_target};
+use reporting::{deliver, deliver_if_asked, forget_kept, is_done, report, report_target};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub fn carry_out<P: Planned>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode>
     let grant = grant(&flags.limits, flags.threads, &recorder)?;
     let listener = Listener::start(flags.tell.display(), job.unit, Arc::clone(&recorder));
     let at_work = Arc::new(AtomicBool::new(false));
-    signals::stop_as(Arc::clone(&recorder), job.stop, Arc::clone(&at_work));
+    signals::stop_as(Arc::clone(&recorder), job.stop, Arc::clone(&at_work), &job.inputs);
     let context = Context {
         level: grant.backend.level,
         threads: grant.threads.count,
@@ -102,9 +102,11 @@ pub fn carry_out<P: Planned>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode>
             // Nothing was done, or --resume found it done: an earlier report stays.
             if outcome.outputs.is_empty() {
                 deliver_if_asked(&report, &report_to, flags)?;
+                forget_kept(job, &plan)?;
                 return Ok(code);
             }
             deliver(&report, &report_to)?;
+            forget_kept(job, &plan)?;
             if !flags.tell.quiet && flags.tell.progress != Display::Json {
                 // A closed stderr is no reason to fail a finished run.
                 let _ = std::io::stderr().lock().write_all(text::table(&report, job.item).as_bytes());

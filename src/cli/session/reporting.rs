@@ -158,6 +158,7 @@ pub(super) fn is_done<P: Planned>(job: &Job<P>, plan: &P, report: &ReportTo) -> 
     let fresh = written(&stored) >= written(output);
     if fresh && json::finished_run(&stored).as_deref() == Some(name) {
         tracing::info!("{}: this run is done already", output.display());
+        forget_kept(job, plan)?;
         return Ok(true);
     }
     // The same run, stopped between the rename and its report, may put the same bytes there again.
@@ -168,4 +169,15 @@ pub(super) fn is_done<P: Planned>(job: &Job<P>, plan: &P, report: &ReportTo) -> 
 /// Beside an output that does not exist nobody would look for a report.
 pub(super) fn deliver_if_asked(report: &Report, to: &ReportTo, flags: &RunFlags) -> Result<()> {
     if flags.report.is_some() { deliver(report, to) } else { Ok(()) }
+}
+
+/// Takes away what the run kept: its output and the report are there.
+///
+/// # Errors
+/// The file cannot be removed.
+pub(super) fn forget_kept<P: Planned>(job: &Job<P>, plan: &P) -> Result<()> {
+    match (job.outputs.first(), plan.name()) {
+        (Some(output), Some(name)) => kept::forget(output, name),
+        _ => Ok(()),
+    }
 }

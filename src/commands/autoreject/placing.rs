@@ -107,7 +107,8 @@ fn coordinate_unit(electrodes: &Path, warnings: &mut Vec<String>) -> Result<f64>
     }
 }
 
-fn coordinate_file(electrodes: &Path) -> Option<PathBuf> {
+/// The `coordsystem.json` that belongs to `electrodes`, if there is one.
+pub(super) fn coordinate_file(electrodes: &Path) -> Option<PathBuf> {
     let name = electrodes.file_name()?.to_str()?;
     let named = electrodes.with_file_name(name.replace("electrodes.tsv", "coordsystem.json"));
     if named.is_file() && named != electrodes {

@@ -37,7 +37,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     let subjects = || plan.prepared.subjects.iter().zip(&plan.subjects);
     context.recorder.expect(plan.subjects.iter().map(|subject| walks(options, subject)).sum());
     let failures = plan.refusals();
-    part::begin(options, context.force)?;
+    let run = part::begin(options, context.force)?;
     let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures };
     for (subject, subject_plan) in subjects() {
         let one = |given: &Given| {
@@ -57,7 +57,7 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
             }
         }
     }
-    part::end(plan, options, &outcome.failures)?;
+    part::end(plan, (options, run.as_deref()), &outcome.failures)?;
     Ok(outcome)
 }
 
@@ -79,6 +79,8 @@ fn walks(options: &Options, subject: &SubjectPlan) -> u64 {
 fn one(work: &Work) -> Result<Yield> {
     let Subject { recording, groups, .. } = work.subject;
     let SubjectPlan { folder, .. } = work.plan;
+    // Before the work: the file may be gone by its end, and its results right all the same.
+    let facts = recording.facts()?;
     let run = run_name(work.subject, work.plan, work.options)?;
     let how = (work.options.resume, work.context.force);
     let mut checkpoint = match Checkpoint::begin(folder, &run, how)? {
@@ -86,7 +88,7 @@ fn one(work: &Work) -> Result<Yield> {
         Begin::Done => {
             work.context.recorder.advance(walks(work.options, work.plan));
             tracing::info!("{}: this run is done already", folder.display());
-            return Ok(Yield { facts: recording.facts()?, outputs: Vec::new(), counts: Map::new() });
+            return Ok(Yield { facts, outputs: Vec::new(), counts: Map::new() });
         }
     };
     let sources: Vec<Picked> = groups.iter().map(|g| Picked::new(recording, &g.picks)).collect();
@@ -95,7 +97,7 @@ fn one(work: &Work) -> Result<Yield> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let (outputs, counts) = deliver(work, &decision, &epochs, run)?;
     checkpoint.remove()?;
-    Ok(Yield { facts: recording.facts()?, outputs, counts })
+    Ok(Yield { facts, outputs, counts })
 }
 
 /// Counts of all inputs together.

@@ -4,6 +4,7 @@
 //! case is made beside its folder, run as it will be run later, and put in place when its outputs
 //! are there: what cannot be run leaves nothing.
 
+mod part;
 mod words;
 
 use super::options::Record;
@@ -14,6 +15,7 @@ use super::{Answer, Options};
 use crate::commands::Context;
 use crate::error::{Error, ExitCode, Result};
 use crate::io::atomic;
+use part::Part;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use words::{Given, Words};
@@ -74,52 +76,6 @@ fn name_of(folder: &Path) -> Result<String> {
     let name =
         name.ok_or_else(|| Error::usage(format!("--record {}: expected a folder's name", folder.display())))?;
     Ok(name.to_string_lossy().into_owned())
-}
-
-/// The case under construction, beside its folder; gone unless put in place.
-struct Part(PathBuf);
-
-impl Part {
-    fn new(folder: &Path) -> Result<Part> {
-        let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(Error::io(parent, "make"))?;
-        let path = parent.join(format!(".{}.part-{}", name_of(folder)?, std::process::id()));
-        for sub in ["inputs", "expected"] {
-            let path = path.join(sub);
-            std::fs::create_dir_all(&path).map_err(Error::io(&path, "make"))?;
-        }
-        Ok(Part(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Takes the place of an earlier case; other files in its folder stay.
-    fn put_in_place(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "make"))?;
-        for name in ["case.json", "inputs", "expected"] {
-            let (from, to) = (self.0.join(name), folder.join(name));
-            let removed = if to.is_dir() { std::fs::remove_dir_all(&to) } else { std::fs::remove_file(&to) };
-            match removed {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io(&to, "replace")(e));
-                }
-                _ => {}
-            }
-            // A folder without inputs would only ask what it is for.
-            if std::fs::remove_dir(&from).is_err() {
-                std::fs::rename(&from, &to).map_err(Error::io(&to, "write"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Inputs as they are stored.

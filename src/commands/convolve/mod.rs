@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cell_size;
 pub mod footprint;
 mod job;
+mod keeping;
 mod kernel_file;
 pub mod kernel_spec;
 mod locate;

@@ -31,7 +31,8 @@ impl FocalPass {
     /// values, spread over the current thread pool.
     ///
     /// `r0` is a multiple of the recipe's `block_rows`, and so is `r1` unless it is the raster's
-    /// height. The number of threads does not show in the result: workers take whole blocks.
+    /// height. The number of threads does not show in the result: workers take whole blocks. Where
+    /// the run was asked to stop a while ago, `out` is left unfinished.
     pub fn rows<T: Real>(
         &self,
         window: &Window<T>,
@@ -52,7 +53,7 @@ impl FocalPass {
             let kept = lock(&self.idle).pop();
             let mut scratch = kept.unwrap_or_else(|| self.focal.scratch(self.width));
             let mut counts = BlockCounts::default();
-            loop {
+            while !recorder.is_overdue() {
                 let next = lock(&queue).next();
                 let Some((row, rows)) = next else { break };
                 counts += self.focal.rows(window, row, r1.min(row + step), rows, &mut scratch);

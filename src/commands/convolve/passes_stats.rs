@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 struct Idle<S>(Mutex<Vec<S>>);
 
 impl<S: Default + Send> Idle<S> {
-    /// Runs `work` on every item of `blocks` over the current thread pool.
+    /// Runs `work` on every item of `blocks` over the current thread pool; not on all of them where
+    /// the run was asked to stop a while ago.
     fn spread<B: Send>(
         &self,
         blocks: impl ExactSizeIterator<Item = B> + Send,
@@ -27,7 +28,7 @@ impl<S: Default + Send> Idle<S> {
         let queue = Mutex::new(blocks);
         let share = || {
             let mut scratch = lock(&self.0).pop().unwrap_or_default();
-            loop {
+            while !recorder.is_overdue() {
                 let next = lock(&queue).next();
                 let Some(block) = next else { break };
                 work(block, &mut scratch);

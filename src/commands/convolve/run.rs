@@ -3,20 +3,21 @@
 
 use super::bind::{Bound, Tally};
 use super::job::Job;
+use super::keeping::KeepingSink;
 use super::picture::Picture;
 use super::plan::Plan;
 use super::raster::ReadScratch;
 use super::results::Results;
-use super::sink::{KeepingSink, ResultSink, StripOut};
+use super::sink::{ResultSink, StripOut};
 use super::strips::{Onlooker, Strip, Strips};
 use super::survey;
 use crate::array::{Real, WorkType};
-use crate::commands::{Context, InputFacts, Outcome, keep};
+use crate::commands::keep::Keeper;
+use crate::commands::{Context, InputFacts, Outcome};
 use crate::error::{Error, Result};
-use crate::io::kept::Kept;
 use crate::pipeline::chunk;
 use crate::pipeline::run::{Buffers, STAGES, run as stream};
-use crate::report::Work;
+use crate::report::{Recorder, Work};
 use rayon::ThreadPool;
 
 /// Runs `plan`; the output appears under its name only when it is whole.
@@ -50,6 +51,8 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
 fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<Outcome> {
     let (raster, recorder) = (&plan.prepared.found.raster, context.recorder);
     let (height, width) = (raster.height(), raster.width());
+    // Before the work: the file may be gone by its end, and its results right all the same.
+    let inputs = vec![facts(plan)?];
     let globals = match plan.prepared.job {
         Job::Hotspots { .. } => {
             let all = chunk::split(plan.input.planes, height as u64, plan.strips.rows);
@@ -57,12 +60,13 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         }
         _ => Vec::new(),
     };
-    let tally = Tally::default();
-    let bound = Bound::new(&plan.prepared.job, width, &globals, recorder, &tally);
+    let mut tally = Tally::default();
+    let bound = Bound::new(&plan.prepared.job, width, &globals, recorder);
     let picture = Picture::of(plan);
-    let mut kept = keep::begin(&plan.output.path, &plan.run, plan.prepared.options.resume, context)?;
+    let resume = plan.prepared.options.resume;
+    let mut keeper = Keeper::begin(&plan.output.path, &plan.run, resume, context)?;
     let mut results = Results::create(plan)?;
-    let (ended, resumed) = {
+    let walked = {
         let wide = wide_integers(plan, recorder);
         let seen = |plane: u64, row: u64, rows: &[T]| {
             if let Some(wide) = &wide {
@@ -76,34 +80,51 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         let watch = |layer, plane, row, rows: &[T]| picture.take_result(layer, plane, row, rows);
         let sink =
             ResultSink::new(writer, targets, plan.rows().end, &plan.output.path).watched_by(Box::new(watch));
-        let mut sink = KeepingSink::new(sink, kept.as_mut());
-        let mut strip = StripOut::empty(plan.prepared.job.layers());
-        let from = recorder.time("resume", || sink.replay(&plan.rows(), width as u64, &mut strip))?;
-        let resumed = rows_before(plan, from);
-        if resumed > 0 {
-            tracing::info!("{}: resuming at row {} of plane {}", plan.output.path.display(), from.1, from.0);
-        }
-        recorder.advance(resumed);
-        look_again::<T>(plan, &picture, from)?;
-        let chunks = chunk::rest(plan.input.planes, plan.rows(), plan.strips.rows, from);
-        let buffers = Buffers {
-            input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
-            output: (0..plan.strips.in_flight).map(|_| StripOut::empty(plan.prepared.job.layers())).collect(),
-        };
-        let ended = stream(STAGES, chunks, (&mut source, &bound, &mut sink), buffers, pool, recorder);
-        (ended, resumed)
+        let mut sink = KeepingSink::new(sink, &mut keeper, &mut tally);
+        walk(plan, (&mut source, &bound, &mut sink), &picture, (pool, recorder))
     };
-    keep::after(ended, kept.as_ref())?;
+    let resumed = keeper.after(walked)?;
     let mut counts = tally.into_counts();
     if resumed > 0 {
         counts.insert("resumed_rows".into(), resumed.into());
     }
+    keeper.mark()?;
     recorder.time("finish", || results.finish(plan, &counts))?;
-    kept.map_or(Ok(()), Kept::remove)?;
     let mut outputs = vec![plan.output.path.clone()];
     outputs.extend(recorder.time("plot", || picture.draw(plan))?);
     count_work(plan, context);
-    Ok(Outcome { inputs: vec![facts(plan)?], outputs, counts, failures: Vec::new() })
+    Ok(Outcome { inputs, outputs, counts, failures: Vec::new() })
+}
+
+/// Streams all strips but those that an earlier run kept; how many rows it had.
+fn walk<T: Real>(
+    plan: &Plan,
+    (source, bound, sink): (&mut Strips<'_, T>, &Bound<'_, T>, &mut KeepingSink<'_, '_, T>),
+    picture: &Picture,
+    (pool, recorder): (&ThreadPool, &Recorder),
+) -> Result<u64> {
+    let (planes, rows, layers) = (plan.input.planes, plan.rows(), plan.prepared.job.layers());
+    let mut leg = |from: (u64, u64), to: (u64, u64), sink: &mut KeepingSink<'_, '_, T>| {
+        let chunks = chunk::between(planes, rows.clone(), plan.strips.rows, (from, to));
+        let buffers = Buffers {
+            input: (0..plan.strips.in_flight).map(|_| Strip::empty(plan.boundary)).collect(),
+            output: (0..plan.strips.in_flight).map(|_| StripOut::empty(layers)).collect(),
+        };
+        stream(STAGES, chunks, (&mut *source, bound, sink), buffers, pool, recorder)
+    };
+    let begin = (0, rows.start);
+    let gap = sink.first()?.unwrap_or(begin);
+    leg(begin, gap, sink)?;
+    let (mut strip, width) = (StripOut::empty(layers), plan.input.columns);
+    let from = recorder.time("resume", || sink.replay(gap, (&rows, width), &mut strip))?;
+    let resumed = rows_before(plan, from) - rows_before(plan, gap);
+    if resumed > 0 {
+        tracing::info!("{}: resuming at row {} of plane {}", plan.output.path.display(), from.1, from.0);
+    }
+    recorder.advance(resumed);
+    look_again::<T>(plan, picture, gap, from)?;
+    leg(from, (planes, rows.start), sink)?;
+    Ok(resumed)
 }
 
 /// Rows of all planes before the row `from.1` of the plane `from.0`.
@@ -113,14 +134,14 @@ fn rows_before(plan: &Plan, from: (u64, u64)) -> u64 {
 }
 
 /// The picture has to see the input that an earlier run saw.
-fn look_again<T: Real>(plan: &Plan, picture: &Picture, from: (u64, u64)) -> Result<()> {
-    if plan.prepared.options.plot.is_none() || plan.shard.is_some() {
+fn look_again<T: Real>(plan: &Plan, picture: &Picture, gap: (u64, u64), from: (u64, u64)) -> Result<()> {
+    if plan.prepared.options.plot.is_none() || plan.shard.is_some() || gap.0 > 0 {
         return Ok(());
     }
     let raster = &plan.prepared.found.raster;
     let seen = if from.0 > 0 { plan.rows().end } else { from.1 };
     let (mut scratch, mut values) = (ReadScratch::<T>::empty(), Vec::new());
-    for start in (0..seen).step_by(plan.strips.rows.max(1) as usize) {
+    for start in (gap.1..seen).step_by(plan.strips.rows.max(1) as usize) {
         let rows = start..seen.min(start + plan.strips.rows);
         values.resize((rows.end - rows.start) as usize * raster.width(), T::NAN);
         raster.read_rows(0, rows, &mut values, &mut scratch)?;
@@ -134,10 +155,7 @@ fn facts(plan: &Plan) -> Result<InputFacts> {
 }
 
 /// Integers that float32 cannot hold are told once, with advice (spec convolve 1.2).
-fn wide_integers<'a, T: Real>(
-    plan: &Plan,
-    recorder: &'a crate::report::Recorder,
-) -> Option<impl Fn(&[T]) + 'a> {
+fn wide_integers<'a, T: Real>(plan: &Plan, recorder: &'a Recorder) -> Option<impl Fn(&[T]) + 'a> {
     let decoding = plan.prepared.found.raster.decoding().dtype();
     let narrowed = plan.work_type == WorkType::F32 && decoding.is_integer() && decoding.size() >= 4;
     let warned = std::sync::atomic::AtomicBool::new(false);

@@ -5,14 +5,13 @@
 //! first wait in unlinked spool files beside the output until their plane is complete: memory
 //! stays that of a strip.
 
-use crate::array::{ByteOrder, Real};
+use crate::array::Real;
 use crate::error::{Error, Result};
-use crate::io::kept::{Kept, Stretch};
 use crate::io::{DatasetId, Writer};
+use crate::kernels::focal::BlockCounts;
 use crate::pipeline::{Chunk, Sink};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Results of one strip.
@@ -22,12 +21,15 @@ pub struct StripOut<T> {
     pub layers: Vec<Vec<T>>,
     /// Hot spot classes `[row, column]`; empty for the other jobs.
     pub classes: Vec<i8>,
+    /// What its blocks met.
+    pub counts: BlockCounts,
 }
 
 impl<T> StripOut<T> {
     /// Room for `layers` layers, not yet of any size.
     pub fn empty(layers: usize) -> Self {
-        StripOut { layers: (0..layers).map(|_| Vec::new()).collect(), classes: Vec::new() }
+        let layers = (0..layers).map(|_| Vec::new()).collect();
+        StripOut { layers, classes: Vec::new(), counts: BlockCounts::default() }
     }
 }
 
@@ -76,6 +78,11 @@ impl<'a, T: Real> ResultSink<'a, T> {
     pub fn watched_by(mut self, onlooker: ResultOnlooker<'a, T>) -> Self {
         self.onlooker = Some(onlooker);
         self
+    }
+
+    /// True where hot spot classes are written.
+    pub fn has_classes(&self) -> bool {
+        self.targets.classes.is_some()
     }
 
     /// Bytes handed to the writer so far.
@@ -132,66 +139,6 @@ impl<T: Real> Sink for ResultSink<'_, T> {
             }
             (None, None) => Ok(()),
         }
-    }
-}
-
-/// Keeps every strip before it goes on, so that a run that is stopped can go on from it.
-pub struct KeepingSink<'a, T> {
-    inner: ResultSink<'a, T>,
-    kept: Option<&'a mut Kept>,
-    bytes: Vec<u8>,
-}
-
-impl<'a, T: Real> KeepingSink<'a, T> {
-    /// `inner`, with strips kept in `kept`, if anywhere.
-    pub fn new(inner: ResultSink<'a, T>, kept: Option<&'a mut Kept>) -> Self {
-        KeepingSink { inner, kept, bytes: Vec::new() }
-    }
-
-    /// Hands on what an earlier run kept of planes of the rows `rows`, `width` cells each; where
-    /// the work goes on: a plane and a row of it.
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn replay(&mut self, rows: &Range<u64>, width: u64, out: &mut StripOut<T>) -> Result<(u64, u64)> {
-        let mut next = (0, rows.start);
-        let Some(kept) = &mut self.kept else { return Ok(next) };
-        let hot = self.inner.targets.classes.is_some();
-        while let Some(Stretch { plane, start, end }) = kept.next(&mut self.bytes)? {
-            let fits = (plane, start) == next && end <= rows.end;
-            let cells = if fits { ((end - start) * width) as usize } else { 0 };
-            let wanted = cells * (out.layers.len() * T::WORK.size() + usize::from(hot));
-            if !fits || self.bytes.len() != wanted {
-                kept.reject(&self.bytes);
-                break;
-            }
-            let mut rest = self.bytes.as_slice();
-            for layer in &mut out.layers {
-                let (own, more) = rest.split_at(cells * T::WORK.size());
-                layer.resize(cells, T::NAN);
-                T::from_stored(own, T::WORK.dtype(), ByteOrder::Little, layer);
-                rest = more;
-            }
-            out.classes = rest.iter().map(|&class| i8::from_le_bytes([class])).collect();
-            self.inner.write(&Chunk { index: 0, plane, start, end }, out)?;
-            next = if end == rows.end { (plane + 1, rows.start) } else { (plane, end) };
-        }
-        Ok(next)
-    }
-}
-
-impl<T: Real> Sink for KeepingSink<'_, T> {
-    type Buffer = StripOut<T>;
-
-    fn write(&mut self, chunk: &Chunk, out: &StripOut<T>) -> Result<()> {
-        if let Some(kept) = &mut self.kept {
-            self.bytes.clear();
-            out.layers.iter().for_each(|layer| T::push_le(layer, &mut self.bytes));
-            self.bytes.extend(out.classes.iter().map(|class| class.to_le_bytes()[0]));
-            let at = Stretch { plane: chunk.plane, start: chunk.start, end: chunk.end };
-            kept.push(at, &self.bytes)?;
-        }
-        self.inner.write(chunk, out)
     }
 }
 

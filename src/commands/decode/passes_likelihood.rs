@@ -99,7 +99,7 @@ pub struct Likelihood<'a> {
     pub level: CpuLevel,
     /// Told who works.
     pub recorder: &'a Recorder,
-    /// Spikes whose intensity is at the floor in every bin, by train.
+    /// Spikes of the chunk in hand whose intensity is at the floor in every bin, by train.
     pub floored: Vec<AtomicU64>,
 }
 
@@ -109,6 +109,8 @@ pub struct LikelihoodRows<T> {
     pub offset: Vec<f64>,
     /// `[row, column]`: log likelihood minus the row's offset; columns are bins, then extras.
     pub values: Vec<T>,
+    /// Spikes whose intensity is at the floor in every bin, by train; none where rows come from parts.
+    pub floored: Vec<u64>,
     /// `[spike, bin]`, the trains one after another.
     spikes: Vec<T>,
 }
@@ -116,7 +118,7 @@ pub struct LikelihoodRows<T> {
 impl<T: Value> LikelihoodRows<T> {
     /// Room for nothing yet.
     pub fn empty() -> Self {
-        LikelihoodRows { offset: Vec::new(), values: Vec::new(), spikes: Vec::new() }
+        LikelihoodRows { offset: Vec::new(), values: Vec::new(), floored: Vec::new(), spikes: Vec::new() }
     }
 }
 
@@ -202,7 +204,7 @@ impl Likelihood<'_> {
         }
         let room = || Room { scratch: Scratch::default(), gathered: Vec::new(), some: Vec::new() };
         shares.into_par_iter().try_for_each_init(room, |room, share| {
-            if self.recorder.is_cancelled() {
+            if self.recorder.is_overdue() {
                 return Err(Error::Interrupted);
             }
             self.recorder.worked_here();
@@ -304,6 +306,7 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
         fit(&mut output.values, rows * columns);
         output.offset.resize(rows, 0.0);
         all.intensities(&split, &mut output.spikes)?;
+        output.floored = all.floored.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect();
         let computed = Computed { spikes: &output.spikes, parts: &split };
         let parts = output.values.par_chunks_mut(columns.max(1) * ROWS_OF_A_SHARE);
         let offsets = output.offset.par_chunks_mut(ROWS_OF_A_SHARE);

@@ -8,7 +8,7 @@ use super::store::{RowStore, Scratch};
 use crate::error::{Error, Result};
 use crate::kernels::hmm::estimates::{highest_density, mean_position, most_likely};
 use crate::kernels::hmm::{Chain, Filter, FilterState, Smoother, Steps, Viterbi};
-use crate::pipeline::{Chunk, Pass, Sink, Source};
+use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -83,9 +83,15 @@ pub struct Smoothing<'a, T> {
 }
 
 impl<'a, T: Value> Smoothing<'a, T> {
-    /// Behind the last row.
-    pub fn new(chain: &'a Chain, forward: &'a Forward<T>, recorder: &'a Recorder) -> Self {
-        Smoothing { forward, chain, smoother: Mutex::new(None), recorder }
+    /// Behind the last row, or before the row whose posterior is `known`.
+    pub fn new(
+        chain: &'a Chain,
+        forward: &'a Forward<T>,
+        known: Option<Vec<f64>>,
+        recorder: &'a Recorder,
+    ) -> Self {
+        let smoother = known.map(|posterior| Smoother::resume(chain, posterior));
+        Smoothing { forward, chain, smoother: Mutex::new(smoother), recorder }
     }
 
     fn block(&self, chunk: &Chunk, block: &Block, posterior: &mut [f64]) {
@@ -155,10 +161,23 @@ pub struct Posteriors<'a> {
 }
 
 /// Estimates of one row.
-struct OfRow {
-    map: usize,
-    mean: [f64; 6],
-    hpd: [f64; 2],
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfRow {
+    /// Bin of the greatest posterior.
+    pub map: usize,
+    /// Mean position along each axis.
+    pub mean: [f64; 6],
+    /// Thresholds of the regions that hold 50 and 95 percent.
+    pub hpd: [f64; 2],
+}
+
+/// What a block's posterior says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Probabilities of the states, `[row, state]`.
+    pub sums: Vec<f64>,
+    /// Estimates of each row; none where none were asked for.
+    pub found: Vec<OfRow>,
 }
 
 impl Estimator<'_> {
@@ -180,16 +199,36 @@ impl Estimator<'_> {
 }
 
 impl Posteriors<'_> {
-    fn write_estimates(&mut self, first: usize, posterior: &[f64]) -> Result<()> {
+    /// What the rows of `posterior` say.
+    pub fn tell(&self, posterior: &[f64]) -> Told {
         let estimator = &self.estimator;
         let Estimates { map, mean, hpd } = estimator.estimates;
-        if !(map || mean || hpd) {
-            return Ok(());
-        }
         let rows = posterior.par_chunks_exact(estimator.chain.states().columns());
-        let found: Vec<OfRow> =
-            rows.map_init(|| (Vec::new(), Vec::new()), |room, row| estimator.estimate(row, room)).collect();
-        let axes = estimator.axes;
+        let found = match map || mean || hpd {
+            false => Vec::new(),
+            true => rows
+                .map_init(|| (Vec::new(), Vec::new()), |room, row| estimator.estimate(row, room))
+                .collect(),
+        };
+        Told { sums: state_sums(estimator.chain, posterior), found }
+    }
+
+    /// Writes rows of posterior from `first` on, and what they say.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put(&mut self, first: usize, posterior: &[f64], told: &Told) -> Result<()> {
+        self.results.write_rows(Variable::AcausalPosterior, first, posterior)?;
+        self.results.write_rows(Variable::AcausalStateProbabilities, first, &told.sums)?;
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker(first, posterior);
+        }
+        self.put_estimates(first, &told.found)
+    }
+
+    fn put_estimates(&mut self, first: usize, found: &[OfRow]) -> Result<()> {
+        let estimator = &self.estimator;
+        let (axes, Estimates { map, mean, hpd }) = (estimator.axes, estimator.estimates);
         if map {
             let centers = |f: &OfRow| estimator.centers[f.map * axes..(f.map + 1) * axes].to_vec();
             let values: Vec<f64> = found.iter().flat_map(centers).collect();
@@ -207,21 +246,6 @@ impl Posteriors<'_> {
             }
         }
         Ok(())
-    }
-}
-
-impl Sink for Posteriors<'_> {
-    type Buffer = Vec<f64>;
-
-    fn write(&mut self, chunk: &Chunk, posterior: &Vec<f64>) -> Result<()> {
-        let first = chunk.start as usize;
-        self.results.write_rows(Variable::AcausalPosterior, first, posterior)?;
-        let sums = state_sums(self.estimator.chain, posterior);
-        self.results.write_rows(Variable::AcausalStateProbabilities, first, &sums)?;
-        if let Some(onlooker) = &mut self.onlooker {
-            onlooker(first, posterior);
-        }
-        self.write_estimates(first, posterior)
     }
 }
 

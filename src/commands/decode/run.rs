@@ -15,9 +15,9 @@ use super::plan::{Plan, ShardPlan};
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
+use crate::commands::keep::Keeper;
 use crate::commands::{Context, Outcome};
 use crate::error::{Error, Result};
-use crate::io::kept::Kept;
 use crate::report::Work;
 use rayon::ThreadPool;
 use serde_json::{Map, Value as Json};
@@ -57,7 +57,8 @@ fn work(plan: &Plan, parts: Option<&[Opened]>, context: &Context) -> Result<Outc
         tracing::info!("{}: this part is done already", plan.output.display());
         return Ok(Outcome { inputs, outputs: Vec::new(), counts: Map::new(), failures: Vec::new() });
     }
-    let decode = Decode { plan, prepared, decoding, parts, resumed: AtomicU64::new(0), context, pool: &pool };
+    let (resumed, resumed_back) = (AtomicU64::new(0), AtomicU64::new(0));
+    let decode = Decode { plan, prepared, decoding, parts, resumed, resumed_back, context, pool: &pool };
     if let Some(part) = &plan.shard {
         match prepared.options.precision {
             Precision::F32 => decode.part::<f32>(part)?,
@@ -93,6 +94,8 @@ struct Decode<'a> {
     parts: Option<&'a [Opened]>,
     /// Time bins that an earlier run had kept.
     resumed: AtomicU64,
+    /// Those of the way back.
+    resumed_back: AtomicU64,
     context: &'a Context<'a>,
     pool: &'a ThreadPool,
 }
@@ -108,21 +111,26 @@ impl Decode<'_> {
         let mut results =
             ResultFile::create(&self.plan.output, &layout, &variables(&options.save), options.compress)?;
         let mut picture = Picture::of(self.prepared, decoding);
-        let (forward, floored) = self.forwards::<T>(&mut results)?;
-        self.backwards(&forward, &mut results, &mut picture)?;
+        let mut keeper = self.keeper()?;
+        let forward = self.forwards::<T>(&mut results, &mut keeper);
+        let (forward, floored) = keeper.after(forward)?;
+        let walked = self.backwards(&forward, (&mut results, &mut picture), &mut keeper);
+        keeper.after(walked)?;
         if options.save.contains(&Save::Viterbi) {
             recorder.time("viterbi", || self.viterbi(&forward, &mut results))?;
             recorder.count("viterbi", Work { items: rows as u64, ..Work::default() });
         }
+        keeper.mark()?;
         recorder.time("finish", || results.finish(forward.log_likelihood))?;
-        self.forget()?;
         let mut outputs = vec![self.plan.output.clone()];
         outputs.extend(recorder.time("plot", || picture.draw(self.prepared, decoding))?);
         let mut counts = Map::new();
         counts.insert("marginal_log_likelihood".into(), forward.log_likelihood.into());
-        let resumed = self.resumed.load(Ordering::Relaxed);
-        if resumed > 0 {
-            counts.insert("resumed_rows".into(), resumed.into());
+        for (name, rows) in [("resumed_rows", &self.resumed), ("resumed_rows_back", &self.resumed_back)] {
+            let rows = rows.load(Ordering::Relaxed);
+            if rows > 0 {
+                counts.insert(name.into(), rows.into());
+            }
         }
         counts.insert("filter_restarts".into(), forward.restarts.len().into());
         self.tell_restarts(&forward);
@@ -138,21 +146,23 @@ impl Decode<'_> {
         let columns = self.decoding.chain.row_width();
         let mut sink = PartSink::create(self.plan, part, columns, T::WORK.dtype())?;
         let mut rows = Rows::<T>(&mut sink, PhantomData);
-        let floored = self.likelihood(part.rows.clone(), &mut rows, "write")?;
-        recorder.time("finish", || sink.finish(self.plan, part, &floored))?;
-        self.forget()
+        let mut keeper = self.keeper()?;
+        let floored = self.likelihood(part.rows.clone(), (&mut rows, "write"), &mut keeper);
+        let floored = keeper.after(floored)?;
+        keeper.mark()?;
+        recorder.time("finish", || sink.finish(self.plan, part, &floored))
     }
 
-    /// Takes away what was kept: the output is whole.
-    fn forget(&self) -> Result<()> {
-        match self.prepared.options.resume && self.parts.is_none() {
-            true => Kept::open(&self.plan.output, &self.plan.run)?.remove(),
-            false => Ok(()),
-        }
+    fn keeper(&self) -> Result<Keeper<'_>> {
+        Keeper::begin(&self.plan.output, &self.plan.run, self.prepared.options.resume, self.context)
     }
 
     /// Likelihood, then filter, chunk after chunk.
-    fn forwards<T: Value>(&self, results: &mut ResultFile) -> Result<(Forward<T>, Vec<u64>)> {
+    fn forwards<T: Value>(
+        &self,
+        results: &mut ResultFile,
+        keeper: &mut Keeper<'_>,
+    ) -> Result<(Forward<T>, Vec<u64>)> {
         let chain = &self.decoding.chain;
         let rows = self.decoding.time.len();
         let store = RowStore::new((rows, chain.row_width()), self.plan.held, &self.plan.output)?;
@@ -164,7 +174,7 @@ impl Decode<'_> {
         };
         let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
         let floored = match self.parts {
-            None => self.likelihood(0..rows as u64, &mut filtering, "filter")?,
+            None => self.likelihood(0..rows as u64, (&mut filtering, "filter"), keeper)?,
             Some(parts) => self.read(parts, &mut filtering)?,
         };
         Ok((filtering.finish(), floored))

@@ -49,8 +49,7 @@ fn rows(electrodes: Electrodes<'_>, marks: &MarkModels, turns: &[Range<usize>]) 
     let pass = LikelihoodPass::<f32> { likelihood: &likelihood, element: std::marker::PhantomData };
     let mut out = LikelihoodRows::empty();
     pass.process(&Chunk { index: 0, plane: 0, start: 0, end: 40 }, &mut (), &mut out).unwrap();
-    let floored = likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-    (out.values, floored)
+    (out.values, out.floored)
 }
 
 #[test]

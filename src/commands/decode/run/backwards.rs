@@ -1,6 +1,7 @@
 //! The way back through the recording: smoother, estimates, the most likely sequence.
 
 use super::super::budget::IN_FLIGHT;
+use super::super::keeping::KeepingBack;
 use super::super::options::Save;
 use super::super::passes_filter::Forward;
 use super::super::passes_likelihood::Value;
@@ -12,21 +13,23 @@ use super::super::results::{ResultFile, Variable};
 use super::super::store::RowStore;
 use super::super::walks;
 use super::Decode;
+use crate::commands::keep::Keeper;
 use crate::error::Result;
 use crate::pipeline::run::{Buffers, run as stream};
+use std::sync::atomic::Ordering;
 
 impl Decode<'_> {
     /// Smoother, estimates, writing, block after block from the end.
     pub(super) fn backwards<T: Value>(
         &self,
         forward: &Forward<T>,
-        results: &mut ResultFile,
-        picture: &mut Picture,
+        (results, picture): (&mut ResultFile, &mut Picture),
+        keeper: &mut Keeper<'_>,
     ) -> Result<()> {
         let (chain, recorder) = (&self.decoding.chain, self.context.recorder);
         let save = &self.prepared.options.save;
         let centers = self.prepared.model.grid.interior_centers();
-        let mut sink = Posteriors {
+        let sink = Posteriors {
             estimator: Estimator {
                 chain,
                 centers: &centers,
@@ -44,10 +47,20 @@ impl Decode<'_> {
             input: (0..IN_FLIGHT).map(|_| Block::default()).collect(),
             output: (0..IN_FLIGHT).map(|_| Vec::new()).collect(),
         };
+        let rows = self.decoding.time.len();
+        let keeps = self.prepared.options.resume;
+        let mut sink = KeepingBack::new(sink, keeper, (chain.states().columns(), keeps));
+        let (done, known) = recorder.time("resume", || sink.replay(backwards(rows, forward.block)))?;
+        if done > 0 {
+            tracing::info!("resuming the way back at time bin {}", rows as u64 - done);
+            recorder.advance(done);
+            self.resumed_back.fetch_add(done, Ordering::Relaxed);
+        }
+        let left = backwards(rows, forward.block).skip_while(|block| block.end + done > rows as u64);
         stream(
             passes_smooth::STAGES,
-            backwards(self.decoding.time.len(), forward.block),
-            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, recorder), &mut sink),
+            left,
+            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, known, recorder), &mut sink),
             buffers,
             self.pool,
             recorder,

@@ -9,7 +9,7 @@ use super::super::passes_likelihood::{
 };
 use super::super::passes_local::{self, PositionPenalty, Whereabouts};
 use super::Decode;
-use crate::commands::keep;
+use crate::commands::keep::Keeper;
 use crate::error::Result;
 use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
@@ -44,23 +44,16 @@ impl Decode<'_> {
 
     /// Computes the likelihood of the time bins `rows` and hands it to `sink`, whose time goes to
     /// `stage`; spikes at the floor by train.
-    pub(super) fn likelihood<T: Value>(
+    pub(super) fn likelihood<T: Value, K: Sink<Buffer = LikelihoodRows<T>>>(
         &self,
         rows: Range<u64>,
-        sink: &mut impl Sink<Buffer = LikelihoodRows<T>>,
-        stage: &'static str,
+        (sink, stage): (&mut K, &'static str),
+        keeper: &mut Keeper<'_>,
     ) -> Result<Vec<u64>> {
         let (prepared, decoding, recorder) = (self.prepared, self.decoding, self.context.recorder);
-        let resume = prepared.options.resume;
-        let mut kept = keep::begin(&self.plan.output, &self.plan.run, resume, self.context)?;
-        let mut keeping = Keeping::new(sink, kept.as_mut(), decoding.chain.row_width());
-        let first = recorder.time("resume", || keeping.replay(&rows))?;
-        if first > rows.start {
-            tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
-            recorder.advance(first - rows.start);
-            self.resumed.store(first - rows.start, Ordering::Relaxed);
-        }
-        let rows = first..rows.end;
+        let width = (decoding.chain.row_width(), prepared.marks.choices.len());
+        let mut keeping = Keeping::new(sink, keeper, width);
+        let gap = keeping.first(&rows)?.unwrap_or(rows.start);
         let chain = &decoding.chain;
         let animal = match chain.takes(hmm::Likelihood::Local) {
             true => Whereabouts::at(prepared, &decoding.time)?,
@@ -91,20 +84,29 @@ impl Decode<'_> {
             floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
         let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };
-        let buffers = Buffers {
-            input: vec![(); IN_FLIGHT],
-            output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+        let leg = |rows: Range<u64>, keeping: &mut Keeping<'_, '_, K, T>| {
+            let buffers = Buffers {
+                input: vec![(); IN_FLIGHT],
+                output: (0..IN_FLIGHT).map(|_| LikelihoodRows::empty()).collect(),
+            };
+            stream(
+                ["spikes", passes_likelihood::STAGE, stage],
+                chunk::split_range(1, rows, self.plan.chunk_rows as u64),
+                (&mut NoInput, &pass, keeping),
+                buffers,
+                self.pool,
+                recorder,
+            )
         };
-        let ended = stream(
-            ["spikes", passes_likelihood::STAGE, stage],
-            chunk::split_range(1, rows, self.plan.chunk_rows as u64),
-            (&mut NoInput, &pass, &mut keeping),
-            buffers,
-            self.pool,
-            recorder,
-        );
-        keep::after(ended, kept.as_ref())?;
-        Ok(likelihood.floored.iter().map(|count| count.load(Ordering::Relaxed)).collect())
+        leg(rows.start..gap, &mut keeping)?;
+        let first = recorder.time("resume", || keeping.replay(&(gap..rows.end)))?;
+        if first > gap {
+            tracing::info!("resuming at time bin {first} of {} to {}", rows.start, rows.end);
+            recorder.advance(first - gap);
+            self.resumed.fetch_add(first - gap, Ordering::Relaxed);
+        }
+        leg(first..rows.end, &mut keeping)?;
+        Ok(keeping.floored)
     }
 
     /// Columns of the one-bin states, one value per row each.

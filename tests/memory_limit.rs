@@ -1,0 +1,112 @@
+//! `--memory` holds: peak resident memory as the system saw it, for inputs many times the limit.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{done, fixture, nissl, splitmix, write_npy};
+use nissl::array::Dtype;
+use nissl::io::{self, DatasetSpec};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Runs the command and returns the most memory it had resident, mapped pages included, bytes: the
+/// kernel's own high-water mark, looked at until the process is gone.
+fn peak(command: &mut Command) -> u64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let mark = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = mark.and_then(|mark| mark.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        most = most.max(kib.unwrap_or(0) << 10);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    most
+}
+
+/// Numbers that deflate can do something with.
+fn values(count: usize) -> impl Iterator<Item = f64> {
+    splitmix(21, count).map(|value| (value * 1000.0).round() * 1e-8)
+}
+
+/// `array` as gzip and shuffle in `chunks`, and as NPY.
+fn store(folder: &Path, (path, shape, chunks): (&str, &[u64], &[u64])) {
+    let count: u64 = shape.iter().product();
+    let bytes: Vec<u8> = values(count as usize).flat_map(f64::to_le_bytes).collect();
+    let lengths: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
+    write_npy(&folder.join("in.npy"), "<f8", &lengths, &bytes);
+    let mut writer = io::create(&folder.join("in.h5")).unwrap();
+    let spec = DatasetSpec {
+        path: path.into(),
+        shape: shape.to_vec(),
+        dtype: Dtype::F64,
+        chunks: Some(chunks.to_vec()),
+        deflate: Some(1),
+        fill: None,
+    };
+    let id = writer.create(&spec).unwrap();
+    writer.append(id, &bytes).unwrap();
+    writer.finish().unwrap();
+}
+
+const BESIDE: u64 = 100 << 20;
+
+fn holds(command: &mut Command, limit_mib: u64) {
+    let most = peak(command.args(["--memory", &format!("{limit_mib}M"), "--threads", "2", "-q"]));
+    assert!(most > 2 << 20, "nothing was measured");
+    assert!(most < (limit_mib << 20) + BESIDE, "{} MiB resident: {command:?}", most >> 20);
+}
+
+#[test]
+fn rasters_ten_times_the_limit_stay_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // 160 MiB, beside a limit of 16.
+    store(folder.path(), ("dem", &[10_240, 2048], &[64, 256]));
+    for (input, output) in [("in.npy", "a.npy"), ("in.h5", "b.h5"), ("in.h5", "c.nc")] {
+        let flags = ["--kernel", "circle:5"];
+        holds(nissl(&["convolve"]).arg(at(input)).arg("-o").arg(at(output)).args(flags), 16);
+    }
+    // The result does not show it.
+    let flags = ["--kernel", "circle:5", "-q"];
+    done(nissl(&["convolve"]).arg(at("in.npy")).arg("-o").arg(at("d.npy")).args(flags));
+    assert!(std::fs::read(at("a.npy")).unwrap() == std::fs::read(at("d.npy")).unwrap());
+}
+
+#[test]
+fn epochs_ten_times_the_limit_stay_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // 150 MiB, beside a limit of 15. Names and positions come from a montage.
+    store(folder.path(), ("epochs/data", &[40, 64, 7680], &[1, 64, 7680]));
+    for input in ["in.npy", "in.h5:/epochs/data"] {
+        let mut command = nissl(&["autoreject"]);
+        command.arg(at(input)).arg("-o").arg(at(&format!("out-{}", input.len())));
+        command.args(["--montage", "biosemi64", "--sfreq", "500", "--threshold-search", "exact"]);
+        holds(command.args(["--cv", "3", "--n-interpolate", "1,4", "--consensus", "0.3,0.6"]), 15);
+    }
+}
+
+#[test]
+fn a_recording_too_large_for_the_limit_is_refused_with_the_least_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let decode = |memory: &str, output: &str| {
+        let mut command = nissl(&["decode", "-q", "--threads", "1", "--memory", memory, "-o"]);
+        command.arg(folder.path().join(output)).arg(fixture("decode/real/clusterless.h5"));
+        command.args(["--encode-interval", "4397:4997", "--time", "4997:5297:0.002", "--bin-size", "3"]);
+        command
+    };
+    let refused = decode("1M", "out.nc").output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    let least = said.trim_end().rsplit("--memory ").next().unwrap().to_owned();
+    // 150,000 rows of posterior: the output is ten times what the run may hold.
+    let most = peak(&mut decode(&least, "out.nc"));
+    let output = folder.path().join("out.nc").metadata().unwrap().len();
+    let limit = nissl::units::parse_bytes(&least).unwrap();
+    assert!(most < limit + BESIDE, "{} MiB with --memory {least}", most >> 20);
+    assert!(output > 4 * limit, "an output of {output} bytes shows nothing beside {least}");
+}
