@@ -235,6 +235,42 @@ fn a_warning_before_the_time_limit_requeues_the_part() {
 }
 
 #[test]
+fn the_part_of_a_lost_node_goes_on_elsewhere() {
+    disturbed(|cluster, _, array| cluster.lose_node_of(&format!("{array}_1")));
+}
+
+#[test]
+fn a_part_at_its_time_limit_goes_on_when_it_is_asked_for_again() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    raster(folder.path(), 30_000, 500);
+    whole(folder.path(), &[&LONG[..6], &["-o", "whole.npy"]].concat());
+    let words = [&["sbatch"], &LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat();
+    let script = done(nissl(&words).args(["--slurm", "--time=5"]).current_dir(folder.path())).stdout;
+    std::fs::write(folder.path().join("job.sh"), script).unwrap();
+    let submit = |parts: Option<&str>| {
+        let mut command = cluster.command("bash", folder.path());
+        command.arg("job.sh").envs(parts.map(|parts| ("ARRAY", parts)));
+        numbers(&cluster.done(&mut command))
+    };
+    let (array, merge) = submit(None);
+    in_mid_work(folder.path());
+    let limit = [format!("JobId={array}_1"), "EndTime=now+3".to_owned()];
+    cluster.done(cluster.command("scontrol", folder.path()).arg("update").args(limit));
+    cluster.wait(&merge, 180);
+    if !folder.path().join("out.npy").exists() {
+        // The site ended the part for good; the merge names it, and it is asked for again.
+        let said = logs(folder.path());
+        assert!(said.contains("missing: 1"), "{said}");
+        let (_, merge) = submit(Some("1"));
+        cluster.wait(&merge, 180);
+    }
+    let logs = logs(folder.path());
+    assert!(read(folder.path(), "out.npy") == read(folder.path(), "whole.npy"), "{logs}");
+    assert!(logs.contains("resuming at row"), "{logs}");
+}
+
+#[test]
 fn the_scripts_to_copy_do_as_they_say() {
     let Some(cluster) = Cluster::with(&[("SLURM_UP_CPUS", "4"), ("SLURM_UP_MEM", "16000")]) else { return };
     let folder = tempfile::tempdir().unwrap();

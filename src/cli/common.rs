@@ -41,7 +41,8 @@ pub struct ShardFlags {
 #[command(next_help_heading = "Run")]
 pub struct ResumeFlag {
     /// Go on from the checkpoints of an earlier run with the same inputs, options and version;
-    /// begin anew where there are none, and end at once where that run is done
+    /// begin anew where there are none, and end at once where that run is done. Work is kept from
+    /// its start, without this flag from the fifth second on
     #[arg(long)]
     pub resume: bool,
 }

@@ -2,10 +2,10 @@
 //!
 //! SIGINT and SIGHUP end the process at once with 130; outputs in progress are removed. SIGTERM and
 //! SIGUSR1, of which batch systems may send several, ask a run that keeps what it has done to stop
-//! after the chunk in hand: it leaves with 75. `bench` and `--fit-only` are ended by them as by SIGINT.
+//! after the chunk in hand: it leaves with 75, at the latest a second after the chunk's grace. `decode --fit-only` is ended by them as by SIGINT.
 //!
 //! SIGBUS comes where a mapped input lost its end while it was read (cut off, or its disk went away):
-//! an error like others, 1. Until the thread here ends the process the reader meets it again and again.
+//! bad data like others, 65. Until the thread here ends the process the reader meets it again and again.
 //!
 //! A thread waits for them, so that nothing but a flag is touched inside a handler. Signals that
 //! the parent made this process ignore (`nohup`, shell jobs in the background) stay ignored.
@@ -13,13 +13,14 @@
 use super::edge;
 use crate::error::{Error, ExitCode};
 use crate::io::atomic;
-use crate::report::Recorder;
+use crate::report::{GRACE_S, Recorder};
 use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The line is printed by whoever comes first: the thread here, or the run that notices.
 static SAID: AtomicBool = AtomicBool::new(false);
@@ -48,12 +49,13 @@ pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>, in
     let Ok(mut signals) = Signals::new(wanted) else { return };
     let inputs = inputs.to_vec();
     let wait = move || {
-        let mut asked = false;
+        let (mut asked, mut watched) = (false, false);
         for signal in signals.forever() {
             if signal == SIGBUS {
                 atomic::remove_unfinished();
-                edge::say_error(&lost_its_end(&inputs).to_string());
-                std::process::exit(ExitCode::Failed as i32);
+                let error = lost_its_end(&inputs);
+                edge::say_error(&error.to_string());
+                std::process::exit(error.exit_code() as i32);
             }
             let gently = match stop {
                 Stop::AtOnce => false,
@@ -64,6 +66,10 @@ pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>, in
             recorder.cancel();
             let waits = stop == Stop::Closes || at_work.load(Ordering::Acquire);
             if gently && waits {
+                if stop == Stop::Keeps && !watched {
+                    watched = true;
+                    leave_in_time();
+                }
                 continue;
             }
             atomic::remove_unfinished();
@@ -78,15 +84,29 @@ pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>, in
     let _ = std::thread::Builder::new().name("signals".into()).spawn(wait);
 }
 
+/// Ends the process some seconds after it was asked to stop, whatever it is at: what is kept is whole
+/// at any moment, and a site that waits no longer would end it with no word.
+fn leave_in_time() {
+    let leave = || {
+        std::thread::sleep(Duration::from_secs(GRACE_S + 1));
+        atomic::remove_unfinished();
+        edge::say_error(&Error::Stopped.to_string());
+        std::process::exit(ExitCode::Stopped as i32);
+    };
+    // Where no thread is to be had the run ends as it can.
+    let _ = std::thread::Builder::new().name("stop".into()).spawn(leave);
+}
+
 /// What the loss of a mapped file's end is called.
 fn lost_its_end(inputs: &[PathBuf]) -> Error {
     let names: Vec<String> = inputs.iter().take(3).map(|path| path.display().to_string()).collect();
     let more = if inputs.len() > names.len() { ", ..." } else { "" };
-    Error::Failed(format!(
-        "{}{more}: an input lost its end while it was read (cut off, or its disk went away); no output was \
-         written; run again when it is whole",
-        names.join(", ")
-    ))
+    Error::data(
+        format!("{}{more}", names.join(", ")),
+        "a file that became shorter while it was read, or whose disk went away",
+        "the length it had when opened",
+        "let its writer finish first",
+    )
 }
 
 /// Says once that the run was stopped.

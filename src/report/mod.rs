@@ -11,7 +11,7 @@ pub mod recorder;
 pub mod text;
 
 pub use host::Host;
-pub use recorder::{Recorder, Stage, Work};
+pub use recorder::{GRACE_S, Recorder, Stage, Work};
 
 use crate::backend::{Backend, MemoryLimit, ThreadLimit};
 use serde::Serialize;

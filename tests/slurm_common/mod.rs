@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -83,12 +83,55 @@ impl Cluster {
         }
     }
 
+    /// Ends the node that the array element works on as a power cut would: its daemon and all of the
+    /// job die at once, and the controller is told that it is gone.
+    pub fn lose_node_of(&self, element: &str) {
+        let place = |what: &str| {
+            let mut squeue = self.command("squeue", Path::new("/"));
+            let found = self.done(squeue.args(["-h", "-t", "R", "-o", what, "-j", element]));
+            found.trim().to_owned()
+        };
+        let (node, job) = (place("%N"), place("%A"));
+        assert!(!node.is_empty(), "{element} does not run");
+        let daemon = std::fs::read_to_string(self.state.path().join(format!("slurmd.{node}.pid"))).unwrap();
+        let mut lost = vec![daemon.trim().parse().unwrap()];
+        // Every task has the job's number and the cluster in its environment; the step daemon is a parent.
+        let wanted = [format!("SLURM_JOB_ID={job}"), format!("SLURM_CONF={}", self.conf)];
+        for pid in processes() {
+            let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let has = |entry: &String| environ.split(|&b| b == 0).any(|found| found == entry.as_bytes());
+            if wanted.iter().all(has) {
+                lost.extend([parent(pid), pid]);
+            }
+        }
+        assert!(lost.len() > 2, "no task of {element}");
+        for pid in lost {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+        }
+        let mut update = self.command("scontrol", Path::new("/"));
+        self.done(update.args(["update", &format!("nodename={node}"), "state=down", "reason=lost"]));
+    }
+
     /// What SLURM knows of a job or array element, in one line.
     pub fn job(&self, job: &str) -> String {
         let output =
             self.command("scontrol", Path::new("/")).args(["show", "job", "-o", job]).output().unwrap();
         text(&output)
     }
+}
+
+/// Numbers of all processes.
+fn processes() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).collect()
+}
+
+/// The parent of a process, or the process itself where that is this one or gone.
+fn parent(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let found = parent.and_then(|parent| parent.trim().parse().ok());
+    found.filter(|&found| found > 1 && found != std::process::id()).unwrap_or(pid)
 }
 
 impl Drop for Cluster {

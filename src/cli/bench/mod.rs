@@ -213,7 +213,7 @@ impl BenchArgs {
         let grant = session::grant(&self.limits, None, &recorder)?;
         let listener = Listener::start(self.tell.display(), "runs", Arc::clone(&recorder));
         // It stops its child and deletes its folder by itself.
-        signals::stop_as(Arc::clone(&recorder), Stop::Closes, Arc::default());
+        signals::stop_as(Arc::clone(&recorder), Stop::Closes, Arc::default(), &[]);
         let context = Context {
             level: grant.backend.level,
             threads: grant.threads.count,

@@ -132,11 +132,28 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         Err(Error::Failed(format!(
-            "{}: with {what} the session takes {} and more, over --memory {}; give it more memory",
+            "{}: with {what} the session takes {} and more, over --memory {}; all of it takes about {}, its \
+             model and the rows in work come on top: give more than that",
             self.container.path().display(),
             format_bytes(self.taken),
-            format_bytes(self.memory)
+            format_bytes(self.memory),
+            format_bytes(self.whole().max(self.taken))
         )))
+    }
+
+    /// What positions, decoding times and spikes of the file would take, by their shapes.
+    fn whole(&self) -> u64 {
+        let held = |path: &str| {
+            let groups = ["position", "electrodes", "units", "decode"];
+            path.split('/').any(|part| groups.iter().any(|group| part.eq_ignore_ascii_case(group)))
+        };
+        let values = self.entries.iter().map(|entry| match entry {
+            Entry::Dataset(info) if held(&info.path) => {
+                info.shape.iter().fold(1, |n: u64, &l| n.saturating_mul(l))
+            }
+            _ => 0,
+        });
+        values.fold(0, |sum: u64, count| sum.saturating_add(count.saturating_mul(8)))
     }
 
     /// Room for `count` values, counted.
