@@ -13,7 +13,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("lib.rs", &["error"]),
     (
         "cli/**",
-        &["cli", "commands", "backend", "report", "shards", "io::atomic", "io::kept", "error", "units"],
+        &[
+            "cli",
+            "commands",
+            "backend",
+            "report",
+            "shards",
+            "io::atomic",
+            "io::kept",
+            "io::npy::lost_end",
+            "error",
+            "units",
+        ],
     ),
     // The edge of the library: what a command is given and gives back.
     ("commands/mod.rs", &["backend", "report", "error"]),

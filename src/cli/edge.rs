@@ -47,11 +47,16 @@ pub fn note_panics() {
     }));
 }
 
-/// Prints one error line; line ends inside `message` (file names may hold them) become blanks.
+/// Prints one error line.
 pub fn say_error(message: &str) {
-    let line = message.split(['\n', '\r']).map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>();
     // When stderr itself is closed there is nobody left to tell.
-    let _ = writeln!(std::io::stderr().lock(), "nissl: error: {}", line.join(" "));
+    let _ = std::io::stderr().lock().write_all(error_line(message).as_bytes());
+}
+
+/// The line that `message` makes; line ends inside it (file names may hold them) become blanks.
+pub fn error_line(message: &str) -> String {
+    let line = message.split(['\n', '\r']).map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>();
+    format!("nissl: error: {}\n", line.join(" "))
 }
 
 /// Writes `bytes` to stdout. A reader that went away (`| head`) is no error.

@@ -2,10 +2,11 @@
 //!
 //! SIGINT and SIGHUP end the process at once with 130; outputs in progress are removed. SIGTERM and
 //! SIGUSR1, of which batch systems may send several, ask a run that keeps what it has done to stop
-//! after the chunk in hand: it leaves with 75, at the latest a second after the chunk's grace. `decode --fit-only` is ended by them as by SIGINT.
+//! after the chunk in hand: it leaves with 75, at the latest a second after the chunk's grace.
+//! `decode --fit-only` is ended by them as by SIGINT.
 //!
 //! SIGBUS comes where a mapped input lost its end while it was read (cut off, or its disk went away):
-//! bad data like others, 65. Until the thread here ends the process the reader meets it again and again.
+//! bad data like others, 65.
 //!
 //! A thread waits for them, so that nothing but a flag is touched inside a handler. Signals that
 //! the parent made this process ignore (`nohup`, shell jobs in the background) stay ignored.
@@ -13,8 +14,9 @@
 use super::edge;
 use crate::error::{Error, ExitCode};
 use crate::io::atomic;
+use crate::io::npy::lost_end;
 use crate::report::{GRACE_S, Recorder};
-use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -43,20 +45,17 @@ pub enum Stop {
 /// Where no thread can be had, signals keep their default action: the process ends all the same,
 /// and leaves a hidden temporary file.
 pub fn stop_as(recorder: Arc<Recorder>, stop: Stop, at_work: Arc<AtomicBool>, inputs: &[PathBuf]) {
+    if !inputs.is_empty() {
+        let error = lost_its_end(inputs);
+        // Without the handler a lost end is a crash, as anywhere.
+        let _ = lost_end::told_as(edge::error_line(&error.to_string()), error.exit_code() as i32);
+    }
     let ignored = ignored_mask(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
-    let wanted =
-        [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGBUS].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|s| ignored >> (s - 1) & 1 == 0);
     let Ok(mut signals) = Signals::new(wanted) else { return };
-    let inputs = inputs.to_vec();
     let wait = move || {
         let (mut asked, mut watched) = (false, false);
         for signal in signals.forever() {
-            if signal == SIGBUS {
-                atomic::remove_unfinished();
-                let error = lost_its_end(&inputs);
-                edge::say_error(&error.to_string());
-                std::process::exit(error.exit_code() as i32);
-            }
             let gently = match stop {
                 Stop::AtOnce => false,
                 Stop::Closes => !asked,

@@ -8,6 +8,7 @@
 
 mod header;
 mod literal;
+pub mod lost_end;
 mod text;
 mod trailer;
 mod writer;
