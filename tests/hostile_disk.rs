@@ -78,13 +78,13 @@ fn fills_up(disk: &Disk, room: &str, words: &[&str], (output, files): (&str, &[&
     let elsewhere = tempfile::tempdir().unwrap();
     done(nissl(words).args(["-q", "-o"]).arg(elsewhere.path().join(output)));
     for flags in [&["--resume"][..], &[]] {
-        let run = || {
+        let run = |flags: &[&str]| {
             let mut command = nissl(words);
             command.args(["-q", "-o"]).arg(disk.path(output)).args(flags);
             command
         };
         assert!(mount(disk.0.path(), "remount,size=300k"));
-        let full = run().output().unwrap();
+        let full = run(flags).output().unwrap();
         let said = String::from_utf8_lossy(&full.stderr).into_owned();
         assert_eq!(full.status.code(), Some(1), "{output} {flags:?}: {said}");
         assert!(said.contains("no space left"), "{said}");
@@ -94,7 +94,7 @@ fn fills_up(disk: &Disk, room: &str, words: &[&str], (output, files): (&str, &[&
         let names = disk.names();
         assert!(!names.iter().any(|name| name.ends_with(".tmp")), "{names:?}");
         assert!(mount(disk.0.path(), &format!("remount,size={room}")));
-        done(&mut run());
+        done(&mut run(&["--resume"]));
         for file in files {
             let read = |path: PathBuf| std::fs::read(path).unwrap();
             assert!(read(disk.path(file)) == read(elsewhere.path().join(file)), "{file}: other bytes");
