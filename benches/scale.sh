@@ -46,6 +46,7 @@ kernel=(--kernel gauss:5 --memory 1G)
 timed "convolve, 16384 x 16384 float32, separable" convolve raster.npy -o smooth.npy "${kernel[@]}"
 timed "convolve, the same, gzip in, netCDF out" convolve raster.h5 -o smooth.nc "${kernel[@]}"
 timed "convolve, circle of 31 x 31" convolve raster.npy -o circle.npy --kernel circle:15 --memory 1G
+rm -f circle.npy circle.npy.report.json
 timed "convolve, the same, kept" convolve raster.npy -o circle.npy --kernel circle:15 --memory 1G --resume
 rm -f circle.npy circle.npy.report.json
 for i in 1 2 3 4; do
