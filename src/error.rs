@@ -107,6 +107,18 @@ pub enum Error {
         what: String,
     },
 
+    /// Device memory is too small for a buffer.
+    #[error(
+        "device memory: {} are needed and {} are free",
+        crate::units::format_bytes(*.needed), crate::units::format_bytes(*.free)
+    )]
+    DeviceMemory {
+        /// What was asked for, bytes.
+        needed: u64,
+        /// What was left, bytes.
+        free: u64,
+    },
+
     /// SIGINT arrived; outputs in progress were removed.
     #[error("interrupted; no output was written")]
     Interrupted,
@@ -184,9 +196,11 @@ impl Error {
             Error::Interrupted => ExitCode::Interrupted,
             Error::Stopped => ExitCode::Stopped,
             Error::Refused(_, code) => *code,
-            Error::Io { .. } | Error::Unavailable { .. } | Error::Memory { .. } | Error::Failed(_) => {
-                ExitCode::Failed
-            }
+            Error::Io { .. }
+            | Error::Unavailable { .. }
+            | Error::Memory { .. }
+            | Error::DeviceMemory { .. }
+            | Error::Failed(_) => ExitCode::Failed,
         }
     }
 }

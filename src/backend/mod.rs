@@ -5,17 +5,21 @@
 
 pub mod cgroup;
 pub mod cpu;
+pub mod device;
 pub mod memory;
+pub mod seat;
 pub mod surroundings;
 pub mod threads;
 
 pub use cpu::CpuLevel;
 pub use memory::MemoryLimit;
+pub use seat::{Backend, Fit, Seat, Work};
 pub use surroundings::Surroundings;
 pub use threads::ThreadLimit;
 
 use crate::error::{Error, Result};
-use serde::Serialize;
+use device::Device;
+use std::sync::Arc;
 
 /// What the user asked for with `--backend`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,38 +31,61 @@ pub enum Request {
     Cpu,
     /// An NVIDIA device.
     Cuda,
-    /// Any device with Vulkan, Metal or DirectX 12.
+    /// Any device with Vulkan or Metal.
     Wgpu,
 }
 
-/// The backend a run uses.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Backend {
-    /// Its name: `cpu`.
-    pub name: &'static str,
-    /// Instruction set that its kernels use.
-    pub level: CpuLevel,
-    /// Why it was taken.
-    pub why: String,
-}
-
-/// Finds the backend for `request` on this machine.
-///
-/// # Errors
-/// A backend asked for by name is absent; the error says why.
-pub fn resolve(request: Request) -> Result<Backend> {
-    let cpu = |why: &str| Ok(Backend { name: "cpu", level: CpuLevel::detect(), why: why.into() });
-    match request {
-        Request::Auto => cpu("auto: this nissl was built for the CPU only"),
-        Request::Cpu => cpu("asked for"),
-        Request::Cuda => Err(not_built("cuda")),
-        Request::Wgpu => Err(not_built("wgpu")),
+impl Request {
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Request::Auto => "auto",
+            Request::Cpu => "cpu",
+            Request::Cuda => "cuda",
+            Request::Wgpu => "wgpu",
+        }
     }
 }
 
-fn not_built(name: &'static str) -> Error {
-    let reason = format!("this nissl was built without the feature {name}; use --backend cpu or auto");
-    Error::Unavailable { name, reason }
+/// Finds what `request` names on this machine; of device memory a run takes at most `limit` bytes.
+///
+/// # Errors
+/// A backend asked for by name is absent; the error says why.
+pub fn resolve(request: Request, limit: Option<u64>) -> Result<Seat> {
+    let found = match request {
+        Request::Auto => None,
+        Request::Cpu => Some(Vec::new()),
+        named => {
+            Some(open(named, limit).map_err(|reason| Error::Unavailable { name: named.name(), reason })?)
+        }
+    };
+    Ok(Seat::new(request, CpuLevel::detect(), limit, found))
+}
+
+/// The devices of one backend, at least one; otherwise why there is none.
+fn open(request: Request, _limit: Option<u64>) -> Result<Vec<Arc<dyn Device>>, String> {
+    let name = request.name();
+    Err(format!("this nissl was built without the feature {name}; use --backend cpu or auto"))
+}
+
+/// Device backends of this build, the one to prefer first.
+const BUILT: &[Request] = &[];
+
+/// True where this build can use devices at all.
+fn any_built() -> bool {
+    !BUILT.is_empty()
+}
+
+/// The devices of the first backend that has some; why the others have none is logged.
+fn find_any(limit: Option<u64>) -> Vec<Arc<dyn Device>> {
+    let found = BUILT.iter().find_map(|&request| match open(request, limit) {
+        Ok(devices) => Some(devices),
+        Err(why) => {
+            tracing::info!("backend {} is not available: {why}", request.name());
+            None
+        }
+    });
+    found.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -67,9 +94,12 @@ mod tests {
 
     #[test]
     fn an_absent_backend_is_refused_by_name_and_auto_falls_back_to_the_cpu() {
-        let message = resolve(Request::Cuda).unwrap_err().to_string();
-        assert!(message.contains("cuda") && message.contains("without the feature"), "{message}");
-        assert_eq!(resolve(Request::Auto).unwrap().name, "cpu");
-        assert_eq!(resolve(Request::Cpu).unwrap().level, CpuLevel::detect());
+        for absent in [Request::Cuda, Request::Wgpu].into_iter().filter(|request| !BUILT.contains(request)) {
+            let message = resolve(absent, None).err().unwrap().to_string();
+            assert!(message.contains(absent.name()) && message.contains("without the feature"), "{message}");
+        }
+        let none = Fit::Not("nothing to do".into());
+        assert_eq!(resolve(Request::Auto, None).unwrap().choose(&none).unwrap().name, "cpu");
+        assert_eq!(resolve(Request::Cpu, None).unwrap().choose(&none).unwrap().level, CpuLevel::detect());
     }
 }

@@ -165,11 +165,6 @@ const DISPLAYS: [(&str, Display); 5] = [
     ("none", Display::None),
 ];
 
-/// The name of a backend, as typed.
-pub fn backend_name(request: Request) -> &'static str {
-    BACKENDS.iter().find(|(_, known)| *known == request).map_or("auto", |(name, _)| name)
-}
-
 impl TellFlags {
     /// The progress display, with `-q` and `-v` taken into account: log lines and a bar would
     /// overwrite each other.

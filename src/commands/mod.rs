@@ -7,7 +7,7 @@ pub mod convolve;
 pub mod decode;
 pub mod keep;
 
-use crate::backend::CpuLevel;
+use crate::backend::{Backend, CpuLevel, Seat};
 use crate::error::{Error, ExitCode, Result};
 use crate::report::Recorder;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub struct Context<'a> {
     /// Instruction set to use.
     pub level: CpuLevel,
+    /// Devices that may compute, for the plan to choose from.
+    pub seat: &'a Seat,
     /// Worker threads.
     pub threads: usize,
     /// Memory the run may use, bytes.
@@ -35,6 +37,9 @@ pub trait Planned: serde::Serialize + std::fmt::Display {
     fn name(&self) -> Option<&str> {
         None
     }
+
+    /// What computes.
+    fn backend(&self) -> &Backend;
 
     /// What whoever asked for it should know, one line each.
     fn warnings(&self) -> &[String];

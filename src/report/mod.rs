@@ -155,7 +155,7 @@ pub(crate) mod sample {
             plan: json!({"algorithm": {"name": "fft", "why": "many taps"}}),
             inputs: json!([{"path": "a.npy"}]),
             host: Host { cpu, level: CpuLevel::Avx2, cores_allowed: 2, ram: Some(4 << 30), slurm },
-            backend: Backend { name: "cpu", level: CpuLevel::Avx2, why: "asked for".into() },
+            backend: Backend::cpu(CpuLevel::Avx2, "asked for"),
             threads: Threads { limit: ThreadLimit { count: 2, why: "CPU affinity".into() }, worked: 1 },
             memory: MemoryLimit { bytes: 1 << 30, why: "--memory".into() },
             peak_rss: Some((90 << 20) + 1),

@@ -59,7 +59,7 @@ impl AutorejectArgs {
             inputs: parts.iter().map(|part| part.path.join(FOLDER_LABEL)).collect(),
             outputs: vec![output.clone()],
             into_folder: true,
-            plan: Box::new(move |_| autoreject::merge::plan(&output, &parts, how)),
+            plan: Box::new(move |context| autoreject::merge::plan(&output, &parts, how, context.level)),
             run: autoreject::merge::run,
         };
         merge.carry_out(merging, argv)

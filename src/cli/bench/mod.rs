@@ -3,7 +3,7 @@
 mod check;
 mod values;
 
-use super::common::{LimitFlags, Listed, TellFlags, backend_name, names, one_of, picture};
+use super::common::{LimitFlags, Listed, TellFlags, names, one_of, picture};
 use super::signals::{self, Stop};
 use super::{edge, session};
 use crate::commands::Context;
@@ -215,7 +215,8 @@ impl BenchArgs {
         // It stops its child and deletes its folder by itself.
         signals::stop_as(Arc::clone(&recorder), Stop::Closes, Arc::default(), &[]);
         let context = Context {
-            level: grant.backend.level,
+            level: grant.seat.level(),
+            seat: &grant.seat,
             threads: grant.threads.count,
             memory: grant.memory.bytes,
             force: self.force,
@@ -267,7 +268,7 @@ impl BenchArgs {
             size: self.size,
             only: self.only.clone().map_or(usual.only, |Listed(names)| names),
             threads: self.threads.clone().map_or(usual.threads, |Listed(counts)| counts),
-            backend: backend_name(self.limits.backend).into(),
+            backend: self.limits.backend.name().into(),
             memory: self.limits.memory,
             repeat: self.repeat,
             work: self.work.clone(),

@@ -1,6 +1,6 @@
 //! What a run may use, by flags and surroundings.
 
-use crate::backend::{self, Backend, MemoryLimit, Surroundings, ThreadLimit, memory, threads};
+use crate::backend::{self, MemoryLimit, Seat, Surroundings, ThreadLimit, memory, threads};
 use crate::cli::common::LimitFlags;
 use crate::error::Result;
 use crate::report::Recorder;
@@ -8,7 +8,7 @@ use crate::report::Recorder;
 /// What a run was granted.
 pub(in crate::cli) struct Grant {
     pub(in crate::cli) around: Surroundings,
-    pub(in crate::cli) backend: Backend,
+    pub(in crate::cli) seat: Seat,
     pub(in crate::cli) threads: ThreadLimit,
     pub(in crate::cli) memory: MemoryLimit,
 }
@@ -23,7 +23,7 @@ pub(in crate::cli) fn grant(
     recorder: &Recorder,
 ) -> Result<Grant> {
     let around = Surroundings::of_this_process();
-    let backend = backend::resolve(flags.backend)?;
+    let seat = backend::resolve(flags.backend, None)?;
     let allowed = threads::allowed(&around);
     let threads = match threads {
         Some(count) => {
@@ -41,8 +41,8 @@ pub(in crate::cli) fn grant(
         Some(bytes) => MemoryLimit { bytes, why: "--memory".into() },
         None => memory::allowed(&around),
     };
-    tracing::info!("backend {} ({}): {}", backend.name, backend.level.name(), backend.why);
+    tracing::info!("instruction set {}", seat.level().name());
     tracing::info!("threads {}: {}", threads.count, threads.why);
     tracing::info!("memory {}: {}", crate::units::format_bytes(memory.bytes), memory.why);
-    Ok(Grant { around, backend, threads, memory })
+    Ok(Grant { around, seat, threads, memory })
 }

@@ -64,7 +64,8 @@ pub fn carry_out<P: Planned>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode>
     let at_work = Arc::new(AtomicBool::new(false));
     signals::stop_as(Arc::clone(&recorder), job.stop, Arc::clone(&at_work), &job.inputs);
     let context = Context {
-        level: grant.backend.level,
+        level: grant.seat.level(),
+        seat: &grant.seat,
         threads: grant.threads.count,
         memory: grant.memory.bytes,
         force: job.force,
@@ -78,6 +79,8 @@ pub fn carry_out<P: Planned>(job: &Job<P>, flags: &RunFlags) -> Result<ExitCode>
     };
     let plan = (job.plan)(&context).map_err(told)?;
     at_work.store(true, Ordering::Release);
+    let backend = plan.backend();
+    tracing::info!("backend {}: {}", backend.name, backend.why);
     for warning in plan.warnings() {
         recorder.warn(warning.clone());
     }
@@ -128,7 +131,8 @@ pub fn plan_only<P>(flags: &RunFlags, force: bool, plan: impl FnOnce(&Context) -
     let recorder = Recorder::new();
     let grant = grant(&flags.limits, flags.threads, &recorder)?;
     plan(&Context {
-        level: grant.backend.level,
+        level: grant.seat.level(),
+        seat: &grant.seat,
         threads: grant.threads.count,
         memory: grant.memory.bytes,
         force,

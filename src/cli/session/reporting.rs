@@ -84,7 +84,7 @@ pub(super) fn report<P: Planned>(
         plan: serde_json::to_value(plan).map_err(to_json)?,
         inputs,
         host: Host::look(&grant.around),
-        backend: grant.backend,
+        backend: plan.backend().clone(),
         threads: Threads { limit: grant.threads, worked: recorder.workers() },
         memory: grant.memory,
         peak_rss: memory::peak_rss(&grant.around),

@@ -3,6 +3,7 @@
 
 use super::checkpoint::finished;
 use super::part::{Details, Failed};
+use crate::backend::{Backend, CpuLevel};
 use crate::commands::{Context, InputFacts, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::io::atomic::{self, Beside};
@@ -30,6 +31,8 @@ pub struct MergePlan {
     pub moves: Vec<Move>,
     /// Inputs that could not be worked on.
     pub failures: Vec<Failed>,
+    /// What computes: nothing does.
+    pub backend: Backend,
     /// Nothing to say so far.
     pub warnings: Vec<String>,
 }
@@ -46,6 +49,10 @@ pub struct Move {
 }
 
 impl Planned for MergePlan {
+    fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -71,7 +78,12 @@ impl fmt::Display for MergePlan {
 ///
 /// # Errors
 /// A part without results that it promises, or results of another run in the output.
-pub fn plan(output: &Path, parts: &[Part], (resume, force): (bool, bool)) -> Result<MergePlan> {
+pub fn plan(
+    output: &Path,
+    parts: &[Part],
+    (resume, force): (bool, bool),
+    level: CpuLevel,
+) -> Result<MergePlan> {
     atomic::check_folder(output, resume || force)?;
     let (mut moves, mut failures, mut inputs, mut told) = (Vec::new(), Vec::new(), 0, 0);
     for part in parts {
@@ -106,7 +118,8 @@ pub fn plan(output: &Path, parts: &[Part], (resume, force): (bool, bool)) -> Res
         return Err(Error::data(place, found, expected, "a label is damaged; run the shards again"));
     }
     let parts = parts.iter().map(|part| part.path.clone()).collect();
-    Ok(MergePlan { parts, output: output.to_owned(), inputs, moves, failures, warnings: Vec::new() })
+    let backend = Backend::cpu(level, "a merge moves files");
+    Ok(MergePlan { parts, output: output.to_owned(), inputs, moves, failures, backend, warnings: Vec::new() })
 }
 
 /// Runs `plan`. Each input's results are moved whole where the file system can; the labels go

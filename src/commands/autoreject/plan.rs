@@ -3,6 +3,7 @@
 use super::channels::ChannelKind;
 use super::options::{Method, ThresholdSearch};
 use super::prepare::Prepared;
+use crate::backend::Backend;
 use crate::commands::{Failure, Planned};
 use crate::error::Error;
 use crate::shards::Shard;
@@ -96,6 +97,8 @@ pub struct Plan {
     pub shard: Option<ShardPlan>,
     /// Worker threads.
     pub threads: usize,
+    /// What computes, and why.
+    pub backend: Backend,
     /// Instruction set.
     pub level: String,
     /// Memory limit, bytes.
@@ -119,6 +122,10 @@ impl Plan {
 }
 
 impl Planned for Plan {
+    fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -159,6 +166,7 @@ impl fmt::Display for Plan {
             writeln!(f, "refused    {}", refusal.reason)?;
         }
         writeln!(f, "output     {}", self.output.display())?;
+        writeln!(f, "{}", self.backend)?;
         writeln!(f, "threads    {} ({})", self.threads, self.level)?;
         writeln!(f, "limit      {}", format_bytes(self.memory))
     }

@@ -13,6 +13,7 @@ use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
 use super::test_medians::TestMedians;
 use super::votes;
+use crate::backend::Fit;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::io::InputSpec;
@@ -97,6 +98,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         output: options.target()?,
         shard: options.shard.map(|shard| ShardPlan { shard, first: own.start, of: options.inputs.len() }),
         threads: context.threads,
+        backend: context.seat.choose(&Fit::Not("autoreject has no kernels for devices yet".into()))?,
         level: context.level.name().into(),
         memory: context.memory,
         warnings,

@@ -195,7 +195,9 @@ mod tests {
     fn every_ceiling_is_there_for_each_number_of_threads() {
         let (folder, recorder) = (tempfile::tempdir().unwrap(), Recorder::new());
         let level = CpuLevel::detect();
-        let context = Context { level, threads: 2, memory: 64 << 20, force: false, recorder: &recorder };
+        let seat = crate::backend::Seat::cpu(level);
+        let context =
+            Context { level, seat: &seat, threads: 2, memory: 64 << 20, force: false, recorder: &recorder };
         let found = measure(&[1, 2], folder.path(), &context).unwrap();
         for count in [1, 2] {
             for name in ["copy", "fma f32 baseline", "fma f64 baseline", "exp baseline", "file read"] {

@@ -103,10 +103,14 @@ fn repeats(options: &Options) -> Repeats {
 fn backends(options: &Options) -> Result<Vec<&'static str>> {
     let all = [("cpu", Request::Cpu), ("cuda", Request::Cuda), ("wgpu", Request::Wgpu)];
     if let Some((name, request)) = all.iter().find(|(name, _)| *name == options.backend) {
-        backend::resolve(*request)?;
+        backend::resolve(*request, None)?;
         return Ok(vec![name]);
     }
-    Ok(all.iter().filter(|(_, request)| backend::resolve(*request).is_ok()).map(|(name, _)| *name).collect())
+    Ok(all
+        .iter()
+        .filter(|(_, request)| backend::resolve(*request, None).is_ok())
+        .map(|(name, _)| *name)
+        .collect())
 }
 
 impl fmt::Display for Plan {

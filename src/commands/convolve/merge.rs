@@ -11,6 +11,7 @@ use super::raster::ReadScratch;
 use super::results::Results;
 use super::sink::{Targets, append_by_rows};
 use crate::array::{ByteOrder, Real, WorkType};
+use crate::backend::Backend;
 use crate::commands::{Context, InputFacts, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::io::{self, Block, Dataset, Format, Writer, block_bytes};
@@ -57,6 +58,10 @@ impl fmt::Debug for Opened {
 impl Planned for MergePlan {
     fn name(&self) -> Option<&str> {
         Some(&self.whole.run)
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.whole.backend
     }
 
     fn warnings(&self) -> &[String] {

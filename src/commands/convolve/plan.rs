@@ -4,6 +4,7 @@ use super::budget::StripPlan;
 use super::options::{DtypeChoice, NanRule, Task};
 use super::prepare::Prepared;
 use crate::array::WorkType;
+use crate::backend::Backend;
 use crate::commands::Planned;
 use crate::kernels::window::Boundary;
 use crate::shards::Shard;
@@ -134,6 +135,8 @@ pub struct Plan {
     pub shard: Option<ShardPlan>,
     /// Worker threads.
     pub threads: usize,
+    /// What computes, and why.
+    pub backend: Backend,
     /// Instruction set.
     pub level: String,
     /// Memory limit, bytes.
@@ -168,6 +171,10 @@ fn shape(lengths: &[u64]) -> String {
 impl Planned for Plan {
     fn name(&self) -> Option<&str> {
         Some(&self.run)
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     fn warnings(&self) -> &[String] {
@@ -212,6 +219,7 @@ impl fmt::Display for Plan {
         writeln!(f, "cost       {:.3e} cells, {:.3e} flop", self.cost.cells as f64, self.cost.flop as f64)?;
         let (read, written) = (format_bytes(self.cost.bytes_read), format_bytes(self.cost.bytes_written));
         writeln!(f, "           {read} read, {written} written")?;
+        writeln!(f, "{}", self.backend)?;
         writeln!(f, "threads    {} ({})", self.threads, self.level)?;
         let (predicted, limit) = (format_bytes(strips.memory_bytes), format_bytes(self.memory));
         writeln!(f, "memory     {predicted} predicted for buffers, limit {limit}")?;

@@ -9,6 +9,7 @@ use super::options::{DtypeChoice, Options, Task};
 use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
 use super::raster::{Decoding, Raster};
 use crate::array::{Dtype, WorkType};
+use crate::backend::Fit;
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
@@ -141,6 +142,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         done,
         strips,
         threads: context.threads,
+        backend: context.seat.choose(&Fit::Not("convolve has no kernels for devices yet".into()))?,
         level: context.level.name().into(),
         memory: context.memory,
         warnings,

@@ -5,6 +5,7 @@ use super::options::{Options, Precision};
 use super::part::Opened;
 use super::plan::Plan;
 use crate::array::Dtype;
+use crate::backend::Backend;
 use crate::commands::{Context, Outcome, Planned};
 use crate::error::{Error, Result};
 use crate::shards::Part;
@@ -26,6 +27,10 @@ pub struct MergePlan {
 impl Planned for MergePlan {
     fn name(&self) -> Option<&str> {
         Some(&self.whole.run)
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.whole.backend
     }
 
     fn warnings(&self) -> &[String] {

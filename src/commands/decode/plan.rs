@@ -2,6 +2,7 @@
 
 use super::options::{Likelihood, Model, Precision, Save};
 use super::prepare::Prepared;
+use crate::backend::Backend;
 use crate::commands::Planned;
 use crate::shards::Shard;
 use crate::units::format_bytes;
@@ -120,6 +121,8 @@ pub struct Plan {
     pub output: PathBuf,
     /// Worker threads.
     pub threads: usize,
+    /// What computes, and why.
+    pub backend: Backend,
     /// Instruction set.
     pub level: String,
     /// Memory limit, bytes.
@@ -136,6 +139,10 @@ pub struct Plan {
 impl Planned for Plan {
     fn name(&self) -> Option<&str> {
         Some(&self.run)
+    }
+
+    fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     fn warnings(&self) -> &[String] {
@@ -172,6 +179,7 @@ impl fmt::Display for Plan {
         }
         writeln!(f, "work       {:.3e} flop, {} of memory", self.flop, format_bytes(self.memory_bytes))?;
         writeln!(f, "output     {}, about {}", self.output.display(), format_bytes(self.output_bytes))?;
+        writeln!(f, "{}", self.backend)?;
         writeln!(f, "threads    {} ({})", self.threads, self.level)?;
         writeln!(f, "limit      {}", format_bytes(self.memory))
     }

@@ -13,7 +13,7 @@ use super::selection::{self, DecodingSpikes, TimeSpan};
 use super::session::{self, Session, SessionChoices};
 use super::states::StateModel;
 use super::walks;
-use crate::backend::CpuLevel;
+use crate::backend::{Backend, CpuLevel, Fit};
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
@@ -129,7 +129,8 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
         }
         _ => false,
     };
-    let mut plan = assemble(prepared, &cuts, warnings, context);
+    let backend = context.seat.choose(&Fit::Not("decode has no kernels for devices yet".into()))?;
+    let mut plan = assemble(prepared, &cuts, (warnings, backend), context);
     (plan.run, plan.output, plan.done) = (run, target, done);
     Ok(plan)
 }
@@ -248,7 +249,12 @@ pub(super) fn chain(
     Ok((states, chain))
 }
 
-fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Context) -> Plan {
+fn assemble(
+    prepared: Prepared,
+    cuts: &Cuts,
+    (warnings, backend): (Vec<String>, Backend),
+    context: &Context,
+) -> Plan {
     let Prepared { options, session, model, decoding, .. } = &prepared;
     let decoded = |count: fn(&DecodingSpikes) -> usize| {
         decoding.iter().flat_map(|d| &d.spikes).map(count).sum::<usize>()
@@ -294,6 +300,7 @@ fn assemble(prepared: Prepared, cuts: &Cuts, warnings: Vec<String>, context: &Co
         output_bytes: cuts.output_bytes,
         output: options.output.clone(),
         threads: context.threads,
+        backend,
         level: context.level.name().to_owned(),
         memory: context.memory,
         seed: options.seed,

@@ -85,7 +85,8 @@ mod tests {
 
     fn shell(script: &str, recorder: &Recorder) -> Result<Ended> {
         let level = CpuLevel::detect();
-        let context = Context { level, threads: 1, memory: 1 << 30, force: false, recorder };
+        let seat = crate::backend::Seat::cpu(level);
+        let context = Context { level, seat: &seat, threads: 1, memory: 1 << 30, force: false, recorder };
         let program = Path::new("/bin/sh");
         let terms = Terms { program, threads: 1, memory: 1 << 30, backend: "cpu", context: &context };
         ended(Command::new(program).args(["-c", script]), terms)

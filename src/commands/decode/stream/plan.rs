@@ -6,6 +6,7 @@ use super::hints::Hints;
 use super::options::Likelihood;
 use super::prepare::Prepared;
 use super::writer::Form;
+use crate::backend::Backend;
 use crate::commands::Planned;
 use crate::units::format_bytes;
 use serde::Serialize;
@@ -69,6 +70,8 @@ pub struct StreamPlan {
     pub memory_bytes: u64,
     /// Memory limit, bytes.
     pub memory: u64,
+    /// What computes, and why.
+    pub backend: Backend,
     /// Instruction set.
     pub level: String,
     /// Warnings found while planning.
@@ -79,6 +82,10 @@ pub struct StreamPlan {
 }
 
 impl Planned for StreamPlan {
+    fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -121,6 +128,7 @@ impl fmt::Display for StreamPlan {
         writeln!(f, "output     {output}: {}, {} bytes a tick", self.form.name(), self.record_bytes)?;
         writeln!(f, "memory     {} before the first event", format_bytes(self.memory_bytes))?;
         writeln!(f, "limit      {}", format_bytes(self.memory))?;
+        writeln!(f, "{}", self.backend)?;
         writeln!(f, "level      {}", self.level)
     }
 }

@@ -12,6 +12,7 @@ use super::recording::{self, FINE};
 use super::source::Replay;
 use super::writer::Form;
 use super::{Engine, Shape, engines, realtime};
+use crate::backend::Fit;
 use crate::commands::decode::encode;
 use crate::commands::decode::encoding::EncodingModel;
 use crate::commands::decode::selection::{self, TimeSpan};
@@ -284,6 +285,9 @@ fn assemble(
         output: options.decode.output.clone(),
         memory_bytes,
         memory: context.memory,
+        backend: context
+            .seat
+            .choose(&Fit::Not("--stream answers tick by tick, which the CPU does in microseconds".into()))?,
         level: context.level.name().to_owned(),
         warnings,
         prepared: Mutex::new(Some(prepared)),

@@ -2,6 +2,7 @@
 #![cfg(feature = "hdf5")]
 
 use super::*;
+use crate::backend::Seat;
 use crate::commands::Context;
 use crate::commands::decode::options::Model;
 use crate::commands::decode::passes_likelihood::{
@@ -25,7 +26,9 @@ fn options(set: &str, model: Model, precision: Precision) -> Options {
 fn prepared(options: &Options) -> Prepared {
     let recorder = Recorder::new();
     let level = CpuLevel::detect();
-    let context = Context { level, threads: 1, memory: 1 << 32, force: false, recorder: &recorder };
+    let seat = Seat::cpu(level);
+    let context =
+        Context { level, seat: &seat, threads: 1, memory: 1 << 32, force: false, recorder: &recorder };
     let mut prepared = plan(options, &context).unwrap().prepared;
     for value in prepared.session.trains.iter_mut().flat_map(|train| &mut train.marks) {
         *value = f64::from(*value as f32);
