@@ -89,7 +89,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__autoreject)
-            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --method --threshold-search --n-interpolate --consensus --cv --decim --no-augment --fresh-labels --drop-unrepaired --seed --thresholds --apply --reject-log --picks --bads --channels --electrodes --montage --unit --sfreq --compress --shard --resume --backend --memory --device-memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -187,6 +187,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -207,7 +211,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__bench)
-            opts="-v -q -h --size --only --threads --repeat --work --keep --report --json --markdown --plot --force --baseline --max-slowdown --other-machine --against --from --verify --record --rtol --atol --backend --memory --progress --dry-run --verbose --quiet --help autoreject convolve decode stream io all"
+            opts="-v -q -h --size --only --threads --repeat --work --keep --report --json --markdown --plot --force --baseline --max-slowdown --other-machine --against --from --verify --record --rtol --atol --backend --memory --device-memory --progress --dry-run --verbose --quiet --help autoreject convolve decode stream io all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,6 +293,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
                     return 0
@@ -315,7 +323,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__convolve)
-            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --kernel --normalize --flip --cell-size --boundary --nan --dtype --exact --fast --algorithm --stat --hotspots --mean-passes --exclude --var --dims --raw --plot --compress --shard --resume --backend --memory --device-memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -393,6 +401,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -413,7 +425,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__decode)
-            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --warm-up --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --shard --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --model --likelihood --position-std --waveform-std --bin-size --position-range --interior --track-graph --movement-var --discrete-transition --initial --no-spike-rate --position-penalty --penalty-std --log-floor --rate-units --algorithm --tol --tol-observed --precision --seed --time --encode-interval --encoding-model --position-series --features --fix-timestamps --drop-repeated-spikes --position-weights --fit-only --save --plot --compress --stream --realtime-config --tick --paced --warm-up --dedup --lfp --stream-idle --realtime-priority --pin-core --lock-memory --shard --resume --backend --memory --device-memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -583,6 +595,10 @@ _nissl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -729,7 +745,7 @@ _nissl() {
             return 0
             ;;
         nissl__subcmd__merge)
-            opts="-o -v -q -h --output --force --resume --backend --memory --threads --report --progress --dry-run --verbose --quiet --help"
+            opts="-o -v -q -h --output --force --resume --backend --memory --device-memory --threads --report --progress --dry-run --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -748,6 +764,10 @@ _nissl() {
                     return 0
                     ;;
                 --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device-memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -64,6 +64,7 @@ cpu\t''
 cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l device-memory -d 'Memory of a device the run may use, bytes or with K, M, G [default: what the device tells, 2G where it tells nothing]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand autoreject" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
@@ -108,6 +109,7 @@ cpu\t''
 cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l device-memory -d 'Memory of a device the run may use, bytes or with K, M, G [default: what the device tells, 2G where it tells nothing]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand convolve" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
@@ -180,6 +182,7 @@ cpu\t''
 cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand decode" -l device-memory -d 'Memory of a device the run may use, bytes or with K, M, G [default: what the device tells, 2G where it tells nothing]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand decode" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
@@ -224,6 +227,7 @@ cpu\t''
 cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand bench" -l device-memory -d 'Memory of a device the run may use, bytes or with K, M, G [default: what the device tells, 2G where it tells nothing]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand bench" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''
 bar\t''
 plain\t''
@@ -242,6 +246,7 @@ cpu\t''
 cuda\t''
 wgpu\t''"
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -l memory -d 'Memory the run may use, bytes or with K, M, G (powers of 1024), such as 8G [default: 80 % of what is available: RAM, cgroup limit, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU]' -r
+complete -c nissl -n "__fish_nissl_using_subcommand merge" -l device-memory -d 'Memory of a device the run may use, bytes or with K, M, G [default: what the device tells, 2G where it tells nothing]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -l threads -d 'Worker threads [default: the CPUs this process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK]' -r
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -l report -d 'Write the timing report (JSON) there, - for stdout [default: OUTPUT.report.json, or report.json in an output folder]' -r -F
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -l progress -d 'How to show progress on stderr: auto is a bar on a terminal and a plain line every few seconds elsewhere' -r -f -a "auto\t''

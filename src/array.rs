@@ -149,7 +149,7 @@ pub trait Real:
     + std::fmt::Debug
     + Add<Output = Self>
     + Sub<Output = Self>
-    + 'static
+    + bytemuck::Pod
 {
     /// Which of the two it is.
     const WORK: WorkType;

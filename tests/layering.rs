@@ -53,6 +53,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Tables print times as reports do.
     ("commands/bench/{against,verify/rows}.rs", &["commands", "report", "error"]),
+    // What a device can do of a plan, and devices at work beside the passes of the CPU.
+    ("commands/{convolve/device,decode/devices}.rs", &["commands", "kernels", "backend", "array"]),
+    (
+        "commands/decode/passes_likelihood/devices.rs",
+        &["commands", "kernels", "pipeline", "backend", "report::Recorder", "error"],
+    ),
     // Everything that opens files or runs the pipeline for a command.
     (
         "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint,part,merge,keeping}.rs",

@@ -9,6 +9,9 @@ use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
+/// The stage of opening devices and loading their kernels, apart from the work itself.
+pub const SET_UP: &str = "device set-up";
+
 /// What is known of a device before anything runs on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeviceFacts {

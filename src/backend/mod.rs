@@ -10,6 +10,8 @@ pub mod memory;
 pub mod seat;
 pub mod surroundings;
 pub mod threads;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 
 pub use cpu::CpuLevel;
 pub use memory::MemoryLimit;
@@ -63,13 +65,24 @@ pub fn resolve(request: Request, limit: Option<u64>) -> Result<Seat> {
 }
 
 /// The devices of one backend, at least one; otherwise why there is none.
-fn open(request: Request, _limit: Option<u64>) -> Result<Vec<Arc<dyn Device>>, String> {
-    let name = request.name();
-    Err(format!("this nissl was built without the feature {name}; use --backend cpu or auto"))
+fn open(request: Request, limit: Option<u64>) -> Result<Vec<Arc<dyn Device>>, String> {
+    // Each backend reads it; a build without any does not.
+    let _ = limit;
+    match request {
+        #[cfg(feature = "wgpu")]
+        Request::Wgpu => wgpu::devices(limit),
+        other => {
+            let name = other.name();
+            Err(format!("this nissl was built without the feature {name}; use --backend cpu or auto"))
+        }
+    }
 }
 
 /// Device backends of this build, the one to prefer first.
-const BUILT: &[Request] = &[];
+const BUILT: &[Request] = &[
+    #[cfg(feature = "wgpu")]
+    Request::Wgpu,
+];
 
 /// True where this build can use devices at all.
 fn any_built() -> bool {

@@ -19,6 +19,9 @@ pub struct Backend {
     pub devices: Vec<DeviceFacts>,
     /// Why it was taken.
     pub why: String,
+    /// Chosen by an estimate, not asked for by name: where it fails the CPU takes over.
+    #[serde(skip)]
+    pub by_estimate: bool,
     /// The devices themselves.
     #[serde(skip)]
     pub handles: Devices,
@@ -27,14 +30,15 @@ pub struct Backend {
 impl Backend {
     /// The CPU.
     pub fn cpu(level: CpuLevel, why: impl Into<String>) -> Self {
-        Backend { name: "cpu", level, devices: Vec::new(), why: why.into(), handles: Devices::default() }
+        let (devices, handles) = (Vec::new(), Devices::default());
+        Backend { name: "cpu", level, devices, why: why.into(), by_estimate: false, handles }
     }
 
     /// `devices`, which are of one backend and at least one.
     pub fn on(devices: Devices, level: CpuLevel, why: impl Into<String>) -> Self {
         let facts = devices.facts();
         let name = facts.first().map_or("cpu", |first| first.backend);
-        Backend { name, level, devices: facts, why: why.into(), handles: devices }
+        Backend { name, level, devices: facts, why: why.into(), by_estimate: false, handles: devices }
     }
 
     /// True where a device computes.
@@ -148,6 +152,11 @@ impl Seat {
         self.found.get_or_init(|| super::find_any(self.limit))
     }
 
+    /// True where a device is more than the CPU in disguise.
+    pub fn has_hardware(&self) -> bool {
+        self.devices().iter().any(|device| !device.facts().software)
+    }
+
     /// The backend for work that fits a device as `fit` says; under `auto` the faster one.
     ///
     /// # Errors
@@ -199,10 +208,11 @@ impl Seat {
         let many = self.devices().len() as f64;
         let device_s = facts.set_up_s + (work.device_s(facts) - facts.set_up_s) / many;
         let told = format!("about {device_s:.2} s on {} and {:.2} s on the CPU", facts.name, work.cpu_s);
-        match device_s < work.cpu_s {
-            true => Backend::on(Devices::new(self.devices().to_vec()), self.level, format!("auto: {told}")),
-            false => cpu(told),
+        if device_s >= work.cpu_s {
+            return cpu(told);
         }
+        let devices = Devices::new(self.devices().to_vec());
+        Backend { by_estimate: true, ..Backend::on(devices, self.level, format!("auto: {told}")) }
     }
 }
 

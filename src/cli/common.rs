@@ -129,6 +129,17 @@ pub struct LimitFlags {
         value_parser = |text: &str| parse_bytes(text)
     )]
     pub memory: Option<u64>,
+
+    /// Memory of a device the run may use, bytes or with K, M, G [default: what the device tells,
+    /// 2G where it tells nothing]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "NISSL_DEVICE_MEMORY",
+        hide_env_values = true,
+        value_parser = |text: &str| parse_bytes(text)
+    )]
+    pub device_memory: Option<u64>,
 }
 
 /// What a run tells.

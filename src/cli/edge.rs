@@ -9,8 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 /// Flags whose values may come from the environment, for messages that should say so.
-const FROM_ENVIRONMENT: [(&str, &str); 3] =
-    [("--backend", "NISSL_BACKEND"), ("--threads", "NISSL_THREADS"), ("--memory", "NISSL_MEMORY")];
+const FROM_ENVIRONMENT: [(&str, &str); 4] = [
+    ("--backend", "NISSL_BACKEND"),
+    ("--threads", "NISSL_THREADS"),
+    ("--memory", "NISSL_MEMORY"),
+    ("--device-memory", "NISSL_DEVICE_MEMORY"),
+];
 
 /// Where the last panic was, as ` at FILE:LINE`.
 static PANICKED_AT: Mutex<String> = Mutex::new(String::new());

@@ -78,6 +78,7 @@ impl Versions {
             ("cli", cfg!(feature = "cli")),
             ("hdf5", cfg!(feature = "hdf5")),
             ("plot", cfg!(feature = "plot")),
+            ("wgpu", cfg!(feature = "wgpu")),
         ];
         Versions {
             nissl: env!("CARGO_PKG_VERSION"),

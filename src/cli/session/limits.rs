@@ -23,7 +23,7 @@ pub(in crate::cli) fn grant(
     recorder: &Recorder,
 ) -> Result<Grant> {
     let around = Surroundings::of_this_process();
-    let seat = backend::resolve(flags.backend, None)?;
+    let seat = backend::resolve(flags.backend, flags.device_memory)?;
     let allowed = threads::allowed(&around);
     let threads = match threads {
         Some(count) => {

@@ -2,6 +2,7 @@
 
 use super::job::Job;
 use super::passes::FocalPass;
+use super::passes_device::DevicePass;
 use super::passes_stats::{MeanPass, StatsPass};
 use super::sink::StripOut;
 use super::strips::Strip;
@@ -41,9 +42,15 @@ impl Tally {
 /// The arithmetic of a job over values of type `T`, with the working memory of its workers.
 enum Engine<'a, T> {
     Convolve(&'a FocalPass),
+    /// On devices, with the CPU beside them.
+    Device(&'a DevicePass, &'a FocalPass),
     Stats(StatsPass<T>),
     Mean(MeanPass<T>),
-    Hotspots { plain: &'a FocalPass, squared: &'a FocalPass, globals: &'a [GlobalStats] },
+    Hotspots {
+        plain: &'a FocalPass,
+        squared: &'a FocalPass,
+        globals: &'a [GlobalStats],
+    },
 }
 
 /// A job as the pipeline's pass.
@@ -56,9 +63,17 @@ pub struct Bound<'a, T> {
 impl<'a, T: Real> Bound<'a, T> {
     /// Binds `job` to planes of `width` columns; `globals` has the statistics of each plane where
     /// the job is hot spots.
-    pub fn new(job: &'a Job, width: usize, globals: &'a [GlobalStats], recorder: &'a Recorder) -> Self {
+    pub fn new(
+        (job, device): (&'a Job, Option<&'a DevicePass>),
+        width: usize,
+        globals: &'a [GlobalStats],
+        recorder: &'a Recorder,
+    ) -> Self {
         let engine = match job {
-            Job::Convolve(pass) => Engine::Convolve(pass),
+            Job::Convolve(pass) => match device {
+                Some(device) => Engine::Device(device, pass),
+                None => Engine::Convolve(pass),
+            },
             Job::Stats(stats) => Engine::Stats(StatsPass::new(stats.clone())),
             Job::Mean(smoothing) => Engine::Mean(MeanPass::new(smoothing.clone())),
             Job::Hotspots { plain, squared } => Engine::Hotspots { plain, squared, globals },
@@ -121,6 +136,10 @@ impl<T: Real> Pass for Bound<'_, T> {
         match &self.engine {
             Engine::Convolve(pass) => {
                 out.counts = pass.rows(&window, span.start, span.end, &mut out.layers[0], self.recorder);
+            }
+            Engine::Device(device, pass) => {
+                let rows = (span.start, span.end);
+                out.counts = device.rows(pass, &window, rows, &mut out.layers[0], self.recorder);
             }
             Engine::Stats(pass) => pass.rows(&window, span.start, span.end, &mut out.layers, self.recorder),
             Engine::Mean(pass) => pass.rows(&window, span.start, span.end, &mut out.layers[0], self.recorder),

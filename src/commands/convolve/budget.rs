@@ -4,7 +4,10 @@ use crate::error::{Error, Result};
 use serde::Serialize;
 
 /// A strip's input buffer larger than this gains nothing: it only delays the first result.
-const ENOUGH_BYTES: u64 = 4 << 20;
+pub const ENOUGH_BYTES: u64 = 4 << 20;
+
+/// The same where devices compute: a strip is cut into pieces that overlap.
+pub const ENOUGH_FOR_DEVICES: u64 = 64 << 20;
 
 /// What one strip of a job takes, as far as it is known before running.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,8 @@ pub struct Needs {
     pub result_bytes: u64,
     /// Bytes that do not depend on the strip: kernel tables, scratch of all workers.
     pub fixed_bytes: u64,
+    /// Bytes of a strip's input beyond which nothing is gained.
+    pub enough_bytes: u64,
 }
 
 /// How a plane is cut.
@@ -67,7 +72,7 @@ impl Needs {
     pub fn cut(&self, memory: u64) -> Result<StripPlan> {
         let block = self.block_rows.max(1);
         let whole = self.height.max(1).div_ceil(block) * block;
-        let wished = (ENOUGH_BYTES / (self.width * self.value_bytes).max(1)).max(4 * self.halo);
+        let wished = (self.enough_bytes / (self.width * self.value_bytes).max(1)).max(4 * self.halo);
         let wished = round_to(wished, block, self.chunk_rows).min(whole);
         let fitting = |in_flight| {
             (self.bytes(block, in_flight) <= memory).then(|| {
@@ -137,6 +142,7 @@ mod tests {
                 stored_row_bytes: 4 * width,
                 result_bytes: 8,
                 fixed_bytes,
+                enough_bytes: ENOUGH_BYTES,
             },
         )
     }

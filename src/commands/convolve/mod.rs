@@ -7,6 +7,7 @@
 mod bind;
 pub mod budget;
 pub mod cell_size;
+mod device;
 pub mod footprint;
 mod job;
 mod keeping;
@@ -17,6 +18,7 @@ pub mod merge;
 pub mod options;
 mod part;
 pub mod passes;
+pub mod passes_device;
 pub mod passes_stats;
 #[cfg(feature = "plot")]
 mod picture;

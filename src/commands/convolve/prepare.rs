@@ -1,19 +1,21 @@
 //! Options and file headers -> [`Plan`]: opens the raster, builds the kernel, chooses types,
 //! algorithm and strips. Every check that can fail early fails here.
 
-use super::budget::{Needs, StripPlan};
+use super::budget::{ENOUGH_BYTES, ENOUGH_FOR_DEVICES, Needs, StripPlan};
+use super::device;
 use super::job::Job;
 use super::kernel_spec::{Built, KernelSpec};
 use super::locate::{Found, locate};
 use super::options::{DtypeChoice, Options, Task};
-use super::plan::{Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
+use super::plan::{AlgorithmPlan, Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
 use super::raster::{Decoding, Raster};
 use crate::array::{Dtype, WorkType};
-use crate::backend::Fit;
+use crate::backend::Backend;
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
 use crate::kernels::focal::Weights;
+use crate::kernels::focal::gpu::DeviceRecipe;
 use crate::shards::{self, Run};
 use std::path::{Path, PathBuf};
 
@@ -23,8 +25,19 @@ pub struct Prepared {
     pub found: Found,
     /// The arithmetic, ready to run.
     pub job: Job,
+    /// How devices compute, where they do.
+    pub device: Option<DevicePlan>,
     /// What was asked.
     pub options: Options,
+}
+
+/// A convolution on devices.
+#[derive(Debug)]
+pub struct DevicePlan {
+    /// How.
+    pub recipe: DeviceRecipe,
+    /// Rows of a piece; strips are whole pieces.
+    pub rows: usize,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -106,11 +119,20 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let work_type = work_type(options, found.raster.decoding())?;
     let shape = (found.raster.height(), found.raster.width());
     let input = input_plan(options, &found);
-    let run = run_name(options, &found, weights.as_ref(), work_type)?;
+    let named = weights.clone();
     let job = Job::prepare(options, weights, shape, work_type, context)?;
-    let strips = strips(&found.raster, &job, work_type, context)?;
+    let cells = found.raster.planes() * shape.0 as u64 * shape.1 as u64;
+    let (fit, recipe) = device::fit(options, &job, cells, work_type, context.threads);
+    let backend = context.seat.choose(&fit)?;
+    let device = recipe
+        .filter(|_| backend.is_device())
+        .map(|recipe| DevicePlan { recipe, rows: device::piece_rows(&job) });
+    let run = run_name(options, &found, named.as_ref(), (work_type, &backend))?;
+    let strips = strips(&found.raster, &job, work_type, (context, device.as_ref()))?;
+    let algorithm = algorithm(&job, device.as_ref());
     let shard = options.shard.map(|shard| {
-        let rows = shard.rows(input.rows, job.block_rows() as u64, found.raster.chunk_rows());
+        let block = device.as_ref().map_or(job.block_rows(), |device| device.rows);
+        let rows = shard.rows(input.rows, block as u64, found.raster.chunk_rows());
         ShardPlan { shard, rows }
     });
     if shard.is_some() && matches!(options.task, Task::Hotspots) {
@@ -134,19 +156,19 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         boundary: options.boundary,
         nan: options.nan,
         kernel,
-        algorithm: job.algorithm_plan(),
-        cost: cost(&found.raster, &job, work_type, rows),
+        cost: cost(&found.raster, &job, work_type, (rows, algorithm.flop_per_cell)),
+        algorithm,
         input,
         run,
         shard,
         done,
         strips,
         threads: context.threads,
-        backend: context.seat.choose(&Fit::Not("convolve has no kernels for devices yet".into()))?,
+        backend,
         level: context.level.name().into(),
         memory: context.memory,
         warnings,
-        prepared: Prepared { found, job, options: options.clone() },
+        prepared: Prepared { found, job, device, options: options.clone() },
     })
 }
 
@@ -189,18 +211,37 @@ fn work_type(options: &Options, decoding: &Decoding) -> Result<WorkType> {
     }
 }
 
-fn strips(raster: &Raster, job: &Job, work: WorkType, context: &Context) -> Result<StripPlan> {
+/// The way to compute, on devices or on the CPU.
+fn algorithm(job: &Job, device: Option<&DevicePlan>) -> AlgorithmPlan {
+    let own = job.algorithm_plan();
+    let Some(DevicePlan { recipe, rows }) = device else { return own };
+    AlgorithmPlan {
+        name: recipe.name().into(),
+        why: format!("on the device: {}", recipe.why),
+        tolerance: "T1".into(),
+        flop_per_cell: recipe.flop_per_cell,
+        block_rows: *rows,
+    }
+}
+
+fn strips(
+    raster: &Raster,
+    job: &Job,
+    work: WorkType,
+    (context, device): (&Context, Option<&DevicePlan>),
+) -> Result<StripPlan> {
     let width = raster.width();
     let needs = Needs {
         height: raster.height() as u64,
         width: width as u64,
         halo: job.halo(),
-        block_rows: job.block_rows() as u64,
+        block_rows: device.map_or(job.block_rows(), |device| device.rows) as u64,
         chunk_rows: raster.chunk_rows(),
         value_bytes: work.size() as u64,
         stored_row_bytes: raster.stored_row_bytes(),
         result_bytes: job.result_bytes(work),
         fixed_bytes: job.fixed_bytes(width, context.threads),
+        enough_bytes: if device.is_some() { ENOUGH_FOR_DEVICES } else { ENOUGH_BYTES },
     };
     needs.cut(context.memory)
 }
@@ -221,7 +262,12 @@ fn input_plan(options: &Options, found: &Found) -> InputPlan {
 }
 
 /// The name of a run: a hash of all that its results depend on. Parts of one run share it.
-fn run_name(options: &Options, found: &Found, weights: Option<&Weights>, work: WorkType) -> Result<String> {
+fn run_name(
+    options: &Options,
+    found: &Found,
+    weights: Option<&Weights>,
+    (work, backend): (WorkType, &Backend),
+) -> Result<String> {
     let info = found.raster.dataset().info();
     let facts = InputFacts::of(&options.input.path, "", &info.shape, &info.stored.to_string())?;
     let kernel: Vec<u8> = weights.map_or(Vec::new(), |weights| {
@@ -234,6 +280,8 @@ fn run_name(options: &Options, found: &Found, weights: Option<&Weights>, work: W
         .with(&options.history)
         .with(kernel)
         .with(format!("{work:?} {:?} {extension:?}", options.compress));
+    // Devices round otherwise: what one kind of run kept is not another's to go on with.
+    let run = if backend.is_device() { run.with(backend.name) } else { run };
     Ok(run.name())
 }
 
@@ -260,14 +308,14 @@ fn output_plan(
     })
 }
 
-fn cost(raster: &Raster, job: &Job, work: WorkType, rows: u64) -> Cost {
+fn cost(raster: &Raster, job: &Job, work: WorkType, (rows, flop_per_cell): (u64, f64)) -> Cost {
     let cells = raster.planes() * rows * raster.width() as u64;
     let stored = raster.planes() * rows * raster.stored_row_bytes();
     // The first look of hot spots is at the whole raster, whatever the part.
     let looked = raster.planes() * raster.height() as u64 * raster.stored_row_bytes();
     Cost {
         cells,
-        flop: (cells as f64 * job.flop_per_cell()) as u64,
+        flop: (cells as f64 * flop_per_cell) as u64,
         bytes_read: stored + looked * (job.passes_over_input() - 1),
         bytes_written: cells * job.written_bytes_per_cell(work),
     }

@@ -4,6 +4,7 @@
 use super::bind::{Bound, Tally};
 use super::job::Job;
 use super::keeping::KeepingSink;
+use super::passes_device::DevicePass;
 use super::picture::Picture;
 use super::plan::Plan;
 use super::raster::ReadScratch;
@@ -15,6 +16,7 @@ use crate::array::{Real, WorkType};
 use crate::commands::keep::Keeper;
 use crate::commands::{Context, InputFacts, Outcome};
 use crate::error::{Error, Result};
+use crate::kernels::focal::gpu::Shape;
 use crate::pipeline::chunk;
 use crate::pipeline::run::{Buffers, STAGES, run as stream};
 use crate::report::{Recorder, Work};
@@ -61,7 +63,8 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
         _ => Vec::new(),
     };
     let mut tally = Tally::default();
-    let bound = Bound::new(&plan.prepared.job, width, &globals, recorder);
+    let device = devices(plan, recorder)?;
+    let bound = Bound::new((&plan.prepared.job, device.as_ref()), width, &globals, recorder);
     let picture = Picture::of(plan);
     let resume = plan.prepared.options.resume;
     let mut keeper = Keeper::begin(&plan.output.path, &plan.run, resume, context)?;
@@ -85,6 +88,9 @@ fn typed<T: Real>(plan: &Plan, context: &Context, pool: &ThreadPool) -> Result<O
     };
     let resumed = keeper.after(walked)?;
     let mut counts = tally.into_counts();
+    if let Some(device) = &device {
+        counts.extend(device.counts().map(|(name, count)| (name.to_owned(), count.into())));
+    }
     if resumed > 0 {
         counts.insert("resumed_rows".into(), resumed.into());
     }
@@ -125,6 +131,17 @@ fn walk<T: Real>(
     look_again::<T>(plan, picture, gap, from)?;
     leg(from, (planes, rows.start), sink)?;
     Ok(resumed)
+}
+
+/// The devices of a plan at work; none where their memory is too small for anything.
+fn devices(plan: &Plan, recorder: &Recorder) -> Result<Option<DevicePass>> {
+    let (Some(device), Job::Convolve(pass)) = (&plan.prepared.device, &plan.prepared.job) else {
+        return Ok(None);
+    };
+    let raster = &plan.prepared.found.raster;
+    let (height, width) = (raster.height(), raster.width());
+    let shape = Shape { height, width, rows: device.rows, boundary: plan.boundary };
+    DevicePass::open(&plan.backend, &device.recipe, pass, shape, recorder)
 }
 
 /// Rows of all planes before the row `from.1` of the plane `from.0`.

@@ -100,6 +100,11 @@ pub struct Electrodes<'a> {
 }
 
 impl Electrodes<'_> {
+    /// True where electrode `train` has no encoding spikes.
+    pub fn is_silent(&self, train: usize) -> bool {
+        self.model.trains[train].positions.is_empty()
+    }
+
     /// Calls `action` with what the kernels take of electrode `train`, over interior `bins`.
     fn with<R>(
         &self,

@@ -8,6 +8,7 @@
 
 mod budget;
 mod condition;
+mod devices;
 mod encode;
 pub mod encoding;
 #[cfg(test)]

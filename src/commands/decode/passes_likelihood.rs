@@ -4,6 +4,7 @@
 //! electrode's spikes at a time in lanes; then every row adds those of its spikes, electrode after
 //! electrode in time order, in double precision. So neither chunks nor threads show in the sums.
 
+pub mod devices;
 mod part;
 mod rows;
 
@@ -19,6 +20,7 @@ use crate::kernels::marks::{Intensity, Scratch};
 use crate::kernels::simd::Element;
 use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
+use devices::Devices;
 use part::Part;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -99,6 +101,8 @@ pub struct Likelihood<'a> {
     pub level: CpuLevel,
     /// Told who works.
     pub recorder: &'a Recorder,
+    /// Devices that sum the spikes, if any.
+    pub devices: Option<&'a Devices>,
     /// Spikes of the chunk in hand whose intensity is at the floor in every bin, by train.
     pub floored: Vec<AtomicU64>,
 }
@@ -113,12 +117,20 @@ pub struct LikelihoodRows<T> {
     pub floored: Vec<u64>,
     /// `[spike, bin]`, the trains one after another.
     spikes: Vec<T>,
+    /// `[row, bin]`: sums over the spikes, where devices made them.
+    sums: Vec<f64>,
 }
 
 impl<T: Value> LikelihoodRows<T> {
     /// Room for nothing yet.
     pub fn empty() -> Self {
-        LikelihoodRows { offset: Vec::new(), values: Vec::new(), floored: Vec::new(), spikes: Vec::new() }
+        LikelihoodRows {
+            offset: Vec::new(),
+            values: Vec::new(),
+            floored: Vec::new(),
+            spikes: Vec::new(),
+            sums: Vec::new(),
+        }
     }
 }
 
@@ -257,7 +269,14 @@ impl Likelihood<'_> {
         for (value, extra) in extras.iter_mut().zip(&self.extras) {
             *value = if missing { 0.0 } else { extra.get(row as usize).copied().unwrap_or(0.0) };
         }
+        if let (Some(sums), false) = (computed.sums, missing) {
+            let at = (row - computed.first) as usize * self.bins();
+            add(sum, &sums[at..at + self.bins()]);
+        }
         for ((train, part), next) in self.trains.iter().zip(computed.parts).zip(next) {
+            if computed.sums.is_some() {
+                break;
+            }
             while train.rows.get(*next).is_some_and(|&r| u64::from(r) == row) {
                 let spike = *next;
                 *next += 1;
@@ -281,6 +300,10 @@ impl Likelihood<'_> {
 struct Computed<'a, T> {
     spikes: &'a [T],
     parts: &'a [Part],
+    /// Row of the first sums.
+    first: u64,
+    /// `[row, bin]` over all spikes, where devices made them.
+    sums: Option<&'a [f64]>,
 }
 
 /// Binds [`Likelihood`] to chunks, in one element type.
@@ -301,13 +324,24 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
         let split = all.parts(chunk);
         // Fields need no values of their spikes.
         let marked = !all.tables.marks.is_empty();
-        let count: usize = if marked { split.iter().map(|part| part.spikes.len()).sum() } else { 0 };
+        let mut summed = false;
+        if let Some(devices) = all.devices {
+            output.sums.resize(rows * bins, 0.0);
+            summed = devices.sums(all, chunk, &mut output.sums)?;
+        }
+        let spikes = || split.iter().map(|part| part.spikes.len()).sum();
+        let count: usize = if marked && !summed { spikes() } else { 0 };
         fit(&mut output.spikes, count * bins);
         fit(&mut output.values, rows * columns);
         output.offset.resize(rows, 0.0);
-        all.intensities(&split, &mut output.spikes)?;
+        if !summed {
+            // A device that failed in mid-chunk may have counted some.
+            all.floored.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+            all.intensities(&split, &mut output.spikes)?;
+        }
         output.floored = all.floored.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect();
-        let computed = Computed { spikes: &output.spikes, parts: &split };
+        let (first, sums) = (chunk.start, summed.then_some(&output.sums[..]));
+        let computed = Computed { spikes: &output.spikes, parts: &split, first, sums };
         let parts = output.values.par_chunks_mut(columns.max(1) * ROWS_OF_A_SHARE);
         let offsets = output.offset.par_chunks_mut(ROWS_OF_A_SHARE);
         parts.zip(offsets).enumerate().for_each_init(

@@ -2,6 +2,7 @@
 //! that can fail early.
 
 use super::budget::{Budget, Cuts};
+use super::devices;
 use super::encode;
 use super::encoding::{EncodingModel, step_mismatch};
 use super::mark_models::{Electrodes, MarkModels};
@@ -13,7 +14,7 @@ use super::selection::{self, DecodingSpikes, TimeSpan};
 use super::session::{self, Session, SessionChoices};
 use super::states::StateModel;
 use super::walks;
-use crate::backend::{Backend, CpuLevel, Fit};
+use crate::backend::{Backend, CpuLevel};
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::{self, Chain};
@@ -121,7 +122,8 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let cuts = Budget::of(&prepared, context).cut()?;
     let electrodes = Electrodes { model: &prepared.model, floors: &prepared.floors };
     recorder.time("fit", || prepared.marks.settle(electrodes, &cuts.turns));
-    let run = part::run_name(&prepared.options, &prepared.session)?;
+    let backend = context.seat.choose(&devices::fit(&prepared, context.threads))?;
+    let run = part::run_name(&prepared.options, &prepared.session, &backend)?;
     let target = options.target()?;
     let done = match options.shard {
         Some(shard) if target.exists() && options.resume => {
@@ -129,7 +131,6 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
         }
         _ => false,
     };
-    let backend = context.seat.choose(&Fit::Not("decode has no kernels for devices yet".into()))?;
     let mut plan = assemble(prepared, &cuts, (warnings, backend), context);
     (plan.run, plan.output, plan.done) = (run, target, done);
     Ok(plan)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod choose;
 pub mod cost;
+pub mod gpu;
 
 mod load;
 mod nonfinite;

@@ -179,6 +179,37 @@ impl Intensity {
         }
     }
 
+    /// The tables in single precision, where there are some and marks can lift a bin above the floor.
+    pub(super) fn single(&self) -> Option<&Tables<f32>> {
+        match &self.prepared {
+            Prepared::Single(tables) if self.choice.ceiling_ln >= self.floor_ln => Some(tables),
+            _ => None,
+        }
+    }
+
+    /// True where every spike lies on the floor in every bin.
+    pub fn is_constant(&self) -> bool {
+        matches!(self.prepared, Prepared::Nothing) || self.choice.ceiling_ln < self.floor_ln
+    }
+
+    /// The floor of log intensities.
+    pub fn floor_ln(&self) -> f64 {
+        self.floor_ln
+    }
+
+    /// Per interior bin: what the logarithm of a sum lacks.
+    pub(super) fn log_scale(&self) -> &[f64] {
+        &self.log_scale
+    }
+
+    /// Appends `marks` (`[spike, feature]`) as the tables hold them.
+    pub(super) fn scaled(&self, marks: &[f64], to: &mut Vec<f32>) {
+        let columns = self.marks.columns().max(1);
+        let row =
+            |row: &[f64]| row.iter().enumerate().map(|(k, v)| self.marks.apply(k, *v)).collect::<Vec<f32>>();
+        to.extend(marks.chunks_exact(columns).flat_map(row));
+    }
+
     fn all_floored<T: Element>(&self, out: &mut [T]) -> Floored {
         out.fill(T::of(self.floor_ln));
         Floored { spikes: out.len() / self.bins().max(1), values: out.len() }

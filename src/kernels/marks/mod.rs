@@ -20,6 +20,7 @@ mod boxes;
 mod choice;
 pub mod definition;
 mod expansion;
+pub mod gpu;
 mod intensity;
 mod moments;
 mod observed;

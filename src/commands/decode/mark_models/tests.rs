@@ -36,6 +36,7 @@ fn rows(electrodes: Electrodes<'_>, marks: &MarkModels, turns: &[Range<usize>]) 
     });
     let recorder = Recorder::new();
     let likelihood = Rows {
+        devices: None,
         trains: trains.collect(),
         tables: TablesInTurns { marks, from: electrodes, turns },
         ground: &electrodes.model.ground,

@@ -4,6 +4,7 @@ use super::super::budget::IN_FLIGHT;
 use super::super::keeping::Keeping;
 use super::super::part::{AsTheyAre, FromParts, Opened, RowsOf};
 use super::super::passes_filter::{Filtering, extras};
+use super::super::passes_likelihood::devices::Devices;
 use super::super::passes_likelihood::{
     self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
 };
@@ -68,6 +69,9 @@ impl Decode<'_> {
         };
         let per_bin = prepared.model.rate_units.per_bin(decoding.step);
         let ground: Vec<f64> = prepared.model.ground.iter().map(|ground| ground * per_bin).collect();
+        let tables =
+            TablesInTurns { marks: &prepared.marks, from: prepared.electrodes(), turns: &self.plan.turns };
+        let devices = Devices::open(&self.plan.backend, &tables, self.plan.chunk_rows, recorder)?;
         let likelihood = Likelihood {
             trains: self.trains(),
             ground: &ground,
@@ -76,11 +80,8 @@ impl Decode<'_> {
             extras: columns.iter().map(Vec::as_slice).collect(),
             level: self.context.level,
             recorder,
-            tables: TablesInTurns {
-                marks: &prepared.marks,
-                from: prepared.electrodes(),
-                turns: &self.plan.turns,
-            },
+            tables,
+            devices: devices.as_ref(),
             floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
         let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };

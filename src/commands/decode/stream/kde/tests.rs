@@ -53,6 +53,7 @@ fn offline<T: Value>(prepared: &Prepared, decoding: &Decoding) -> Vec<Vec<f64>> 
         },
     });
     let likelihood = passes_likelihood::Likelihood {
+        devices: None,
         trains: trains.collect(),
         tables: TablesInTurns {
             marks: &prepared.marks,
