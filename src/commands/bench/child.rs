@@ -14,7 +14,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Variables that would change what a child does.
-pub const VARIABLES: [&str; 3] = ["NISSL_THREADS", "NISSL_MEMORY", "NISSL_BACKEND"];
+pub const VARIABLES: [&str; 4] = ["NISSL_THREADS", "NISSL_MEMORY", "NISSL_BACKEND", "NISSL_DEVICE_MEMORY"];
 
 /// What one run was like.
 #[derive(Debug, Clone, Default, PartialEq)]

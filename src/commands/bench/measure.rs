@@ -8,6 +8,7 @@ use super::plan::{Plan, Repeats};
 use super::results::{StageResult, WorkResult};
 use super::works::{CONFIG, INPUT, Job, OUTPUT, Work};
 use super::{Options, keep};
+use crate::backend::device::SET_UP as DEVICE_SET_UP;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::simd::peak::multiply_add_burst;
@@ -86,13 +87,23 @@ pub fn work(bench: &Bench, work: &Work, spin: &mut Spin) -> Result<Vec<WorkResul
     let mut results = Vec::new();
     for backend in &bench.plan.backends {
         for &threads in &bench.plan.threads {
-            // One thread does it all the same; once is enough.
-            if work.serial && !results.is_empty() {
+            // One thread does it all the same, and no device reads files; once is enough.
+            let alike = work.serial || (work.job == Job::Reading && backend != &bench.plan.backends[0]);
+            if alike && !results.is_empty() {
                 bench.context.recorder.advance(1);
                 continue;
             }
-            let runs = repeated(bench, work, (&input, backend, threads), spin)?;
-            results.push(summary(work, threads, &runs));
+            match repeated(bench, work, (&input, backend, threads), spin) {
+                Ok((first, runs)) => {
+                    let mut result = summary(work, threads, &runs);
+                    result.first_call_s = first;
+                    results.push(result);
+                }
+                Err(Error::Failed(why)) if why.contains(&format!("backend {backend} is not available")) => {
+                    bench.context.recorder.warn(format!("{} is left out: {why}", work.name));
+                }
+                Err(error) => return Err(error),
+            }
             bench.context.recorder.advance(1);
         }
     }
@@ -102,21 +113,34 @@ pub fn work(bench: &Bench, work: &Work, spin: &mut Spin) -> Result<Vec<WorkResul
     Ok(results)
 }
 
-/// Runs after one of warm-up; a long one is run as it is, its input from the disk.
-fn repeated(bench: &Bench, work: &Work, how: (&Path, &str, usize), spin: &mut Spin) -> Result<Vec<Run>> {
+/// Runs after one of warm-up; a long one is run as it is, its input from the disk. Before them stands
+/// what the very first run took to set devices up, if it used any.
+fn repeated(
+    bench: &Bench,
+    work: &Work,
+    how: (&Path, &str, usize),
+    spin: &mut Spin,
+) -> Result<(Option<f64>, Vec<Run>)> {
     let Repeats { least, most, seconds } = bench.plan.repeats_of(work);
     let pool = ceilings::pool(how.2)?;
+    let mut first = None;
     if !work.long {
-        once(bench, work, how, &pool)?;
+        first = Some(set_up(&once(bench, work, how, &pool)?));
     }
     let (mut runs, mut spent) = (Vec::new(), 0.0);
     while runs.len() < least || (runs.len() < most && spent < seconds) {
         spin.turn(bench);
         let run = once(bench, work, how, &pool)?;
         spent += run.wall_s;
+        first.get_or_insert_with(|| set_up(&run));
         runs.push(run);
     }
-    Ok(runs)
+    Ok((first.flatten(), runs))
+}
+
+/// What a run took to open devices and load their kernels.
+fn set_up(run: &Run) -> Option<f64> {
+    run.stages.iter().find(|stage| stage.name == DEVICE_SET_UP).map(|stage| stage.wall_s)
 }
 
 fn once(
@@ -218,6 +242,7 @@ fn summary(work: &Work, threads: usize, runs: &[Run]) -> WorkResult {
         peak_rss: runs.iter().filter_map(|run| run.peak_rss).max(),
         workers: typical.workers,
         speedup: None,
+        first_call_s: None,
         stages: typical.stages.into_iter().map(|stage| usual(stage, runs)).collect(),
         latency: typical.latency,
         note,

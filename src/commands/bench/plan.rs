@@ -99,18 +99,17 @@ fn repeats(options: &Options) -> Repeats {
     }
 }
 
-/// The one asked for; under `auto` all that are here.
+/// The one asked for; under `auto` all that are here, but no device that is the CPU in disguise.
 fn backends(options: &Options) -> Result<Vec<&'static str>> {
     let all = [("cpu", Request::Cpu), ("cuda", Request::Cuda), ("wgpu", Request::Wgpu)];
     if let Some((name, request)) = all.iter().find(|(name, _)| *name == options.backend) {
         backend::resolve(*request, None)?;
         return Ok(vec![name]);
     }
-    Ok(all
-        .iter()
-        .filter(|(_, request)| backend::resolve(*request, None).is_ok())
-        .map(|(name, _)| *name)
-        .collect())
+    let here = |request| {
+        request == Request::Cpu || backend::resolve(request, None).is_ok_and(|seat| seat.has_hardware())
+    };
+    Ok(all.iter().filter(|(_, request)| here(*request)).map(|(name, _)| *name).collect())
 }
 
 impl fmt::Display for Plan {

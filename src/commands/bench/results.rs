@@ -132,6 +132,10 @@ pub struct WorkResult {
     pub speedup: Option<f64>,
     /// Stages in the order in which they began; times are medians over the runs.
     pub stages: Vec<StageResult>,
+    /// Opening a device and loading its kernels at the first call, when caches may be empty; absent
+    /// on the CPU. The stage `device set-up` tells of the timed runs, whose times contain it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_call_s: Option<f64>,
     /// Of a stream only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,

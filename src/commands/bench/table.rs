@@ -1,6 +1,7 @@
 //! A result as text or Markdown. Pure.
 
 use super::results::{BenchResult, Ceiling, WorkResult};
+use crate::backend::device::SET_UP;
 use crate::report::text::{scaled, seconds};
 use crate::units::format_bytes;
 
@@ -236,6 +237,19 @@ fn notes(result: &BenchResult) -> String {
              --repeat before trusting differences\n",
             percent(result.noise.spread)
         ));
+    }
+    for work in &result.works {
+        if let Some(first) = work.first_call_s {
+            let each =
+                work.stages.iter().find(|stage| stage.name == SET_UP).map_or(0.0, |stage| stage.wall_s);
+            lines.push(format!(
+                "{} on {}: {} to set the device up at the first call, {} in each of the timed ones, which contain it\n",
+                work.work,
+                work.backend,
+                seconds(first),
+                seconds(each)
+            ));
+        }
     }
     lines.extend(result.warnings.iter().map(|warning| format!("{warning}\n")));
     lines.concat()

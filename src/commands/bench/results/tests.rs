@@ -42,6 +42,7 @@ fn sample() -> BenchResult {
         peak_rss: Some(1 << 20),
         workers: Some(2),
         speedup: Some(1.5),
+        first_call_s: Some(0.25),
         stages: vec![stage],
         latency: Some(latency),
         note: None,
