@@ -169,6 +169,19 @@ impl Seat {
         }
     }
 
+    /// The backend for a part of a run whose other parts may be done elsewhere: under `auto` always
+    /// the CPU, whose bits are the same on all machines.
+    ///
+    /// # Errors
+    /// As [`Seat::choose`].
+    pub fn choose_for_part(&self, fit: &Fit) -> Result<Backend> {
+        let why = "auto: parts have the same bits wherever they are done; name a backend to use devices";
+        match self.request {
+            Request::Auto => Ok(Backend::cpu(self.level, why)),
+            _ => self.choose(fit),
+        }
+    }
+
     fn named(&self, fit: &Fit) -> Result<Backend> {
         let devices = self.devices();
         let name = self.request.name();
@@ -295,5 +308,7 @@ mod tests {
         assert!(chosen(&auto(paper(false, true)), &whole(100.0, None)).1.contains("the CPU itself"));
         assert!(chosen(&auto(Vec::new()), &whole(100.0, None)).1.contains("no device"));
         assert!(chosen(&auto(paper(true, false)), &whole(0.1, None)).1.contains("looked for"));
+        let part = auto(paper(true, false)).choose_for_part(&whole(100.0, None)).unwrap();
+        assert_eq!(part.name, "cpu");
     }
 }

@@ -144,6 +144,38 @@ fn row_sums_of_both_methods_agree_with_the_definition() {
 }
 
 #[test]
+fn electrodes_over_two_virtual_devices_sum_to_what_one_gives() {
+    let electrodes = [Electrode::new(2, 4, 300), Electrode::new(2, 4, 200), Electrode::new(2, 2, 150)];
+    let moments = Method::Moments { cell: 1.0 / 3.0, terms_below: 9 };
+    let made: Vec<Intensity> = electrodes.iter().map(|one| one.intensity(moments)).collect();
+    let needs: Vec<Needs> = made.iter().map(|one| Needs::of(one).unwrap()).collect();
+    let starts = rows(6);
+    let bins = electrodes[0].interior.len();
+    for devices in crate::devices(None) {
+        let device = devices.iter().next().unwrap();
+        let summed = |lanes: usize| {
+            let mut sums = vec![0.0; 6 * bins];
+            for own in 0..lanes {
+                let mine: Vec<Needs> = needs.iter().copied().skip(own).step_by(lanes).collect();
+                let mut lane = Lane::open(&**device, &mine, (6, 4096), 2).unwrap();
+                lane.begin().unwrap();
+                for number in (own..made.len()).step_by(lanes) {
+                    let width = electrodes[number].width;
+                    let marks = splitmix(number as u64, starts[6] as usize * width);
+                    let marks: Vec<f64> = marks.map(|c| 150.0 * c + 30.0).collect();
+                    lane.add(number, &made[number], Spikes { marks: &marks, starts: &starts }).unwrap();
+                }
+                lane.end(0, &mut sums).unwrap();
+            }
+            sums
+        };
+        let (one, two) = (summed(1), summed(2));
+        assert!(one.iter().any(|sum| *sum != 0.0));
+        assert!(one.iter().zip(&two).all(|(a, b)| (a - b).abs() <= 1e-10 * b.abs()));
+    }
+}
+
+#[test]
 fn too_little_memory_is_told_with_what_is_needed() {
     let electrode = Electrode::new(2, 4, 900);
     let intensity = electrode.intensity(Method::Moments { cell: 1.0 / 3.0, terms_below: 9 });

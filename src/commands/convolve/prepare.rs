@@ -10,7 +10,6 @@ use super::options::{DtypeChoice, Options, Task};
 use super::plan::{AlgorithmPlan, Cost, InputPlan, KernelPlan, OutputPlan, Plan, ShardPlan};
 use super::raster::{Decoding, Raster};
 use crate::array::{Dtype, WorkType};
-use crate::backend::Backend;
 use crate::commands::{Context, InputFacts};
 use crate::error::{Error, Result};
 use crate::io::{self, StoredType, atomic};
@@ -119,20 +118,21 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let work_type = work_type(options, found.raster.decoding())?;
     let shape = (found.raster.height(), found.raster.width());
     let input = input_plan(options, &found);
-    let named = weights.clone();
+    let run = run_name(options, &found, weights.as_ref(), work_type)?;
     let job = Job::prepare(options, weights, shape, work_type, context)?;
     let cells = found.raster.planes() * shape.0 as u64 * shape.1 as u64;
     let (fit, recipe) = device::fit(options, &job, cells, work_type, context.threads);
-    let backend = context.seat.choose(&fit)?;
+    let backend = match options.shard {
+        Some(_) => context.seat.choose_for_part(&fit)?,
+        None => context.seat.choose(&fit)?,
+    };
     let device = recipe
         .filter(|_| backend.is_device())
         .map(|recipe| DevicePlan { recipe, rows: device::piece_rows(&job) });
-    let run = run_name(options, &found, named.as_ref(), (work_type, &backend))?;
     let strips = strips(&found.raster, &job, work_type, (context, device.as_ref()))?;
     let algorithm = algorithm(&job, device.as_ref());
     let shard = options.shard.map(|shard| {
-        let block = device.as_ref().map_or(job.block_rows(), |device| device.rows);
-        let rows = shard.rows(input.rows, block as u64, found.raster.chunk_rows());
+        let rows = shard.rows(input.rows, job.block_rows() as u64, found.raster.chunk_rows());
         ShardPlan { shard, rows }
     });
     if shard.is_some() && matches!(options.task, Task::Hotspots) {
@@ -262,12 +262,7 @@ fn input_plan(options: &Options, found: &Found) -> InputPlan {
 }
 
 /// The name of a run: a hash of all that its results depend on. Parts of one run share it.
-fn run_name(
-    options: &Options,
-    found: &Found,
-    weights: Option<&Weights>,
-    (work, backend): (WorkType, &Backend),
-) -> Result<String> {
+fn run_name(options: &Options, found: &Found, weights: Option<&Weights>, work: WorkType) -> Result<String> {
     let info = found.raster.dataset().info();
     let facts = InputFacts::of(&options.input.path, "", &info.shape, &info.stored.to_string())?;
     let kernel: Vec<u8> = weights.map_or(Vec::new(), |weights| {
@@ -280,8 +275,6 @@ fn run_name(
         .with(&options.history)
         .with(kernel)
         .with(format!("{work:?} {:?} {extension:?}", options.compress));
-    // Devices round otherwise: what one kind of run kept is not another's to go on with.
-    let run = if backend.is_device() { run.with(backend.name) } else { run };
     Ok(run.name())
 }
 

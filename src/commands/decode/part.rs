@@ -7,7 +7,6 @@ use super::plan::{Plan, ShardPlan};
 use super::session::Session;
 use super::store::Stored;
 use crate::array::{ByteOrder, Dtype};
-use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::io::{self, Block, Dataset, DatasetId, DatasetSpec, InputSpec, StoredType, Writer, block_bytes};
 use crate::pipeline::{Chunk, Pass, Sink, Source};
@@ -24,7 +23,7 @@ const OFFSETS: &str = "offset";
 ///
 /// # Errors
 /// A file given besides the recording cannot be read.
-pub fn run_name(options: &Options, session: &Session, backend: &Backend) -> Result<String> {
+pub fn run_name(options: &Options, session: &Session) -> Result<String> {
     let mask = match &options.interior {
         Interior::File(path) => Some(path.clone()),
         Interior::Visited | Interior::All => None,
@@ -49,8 +48,6 @@ pub fn run_name(options: &Options, session: &Session, backend: &Backend) -> Resu
     for path in [&options.track_graph, &options.encoding_model, &mask].into_iter().flatten() {
         run = run.with(std::fs::read(path).map_err(Error::io(path, "read"))?);
     }
-    // Devices round otherwise: what one kind of run kept is not another's to go on with.
-    let run = if backend.is_device() { run.with(backend.name) } else { run };
     Ok(run.name())
 }
 

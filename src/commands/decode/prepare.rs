@@ -122,8 +122,12 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let cuts = Budget::of(&prepared, context).cut()?;
     let electrodes = Electrodes { model: &prepared.model, floors: &prepared.floors };
     recorder.time("fit", || prepared.marks.settle(electrodes, &cuts.turns));
-    let backend = context.seat.choose(&devices::fit(&prepared, context.threads))?;
-    let run = part::run_name(&prepared.options, &prepared.session, &backend)?;
+    let fit = devices::fit(&prepared, context.threads);
+    let backend = match options.shard {
+        Some(_) => context.seat.choose_for_part(&fit)?,
+        None => context.seat.choose(&fit)?,
+    };
+    let run = part::run_name(&prepared.options, &prepared.session)?;
     let target = options.target()?;
     let done = match options.shard {
         Some(shard) if target.exists() && options.resume => {
