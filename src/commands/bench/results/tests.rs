@@ -134,6 +134,7 @@ fn the_layout_of_schema_1_stays_as_it_is() {
               "share": 0.25
             }
           ],
+          "first_call_s": 0.25,
           "latency": {
             "of": "work",
             "ticks": 1000,
