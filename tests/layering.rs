@@ -155,7 +155,7 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
         &[
             "kernels/**/{simd,avx2,avx512,neon,gpu}.rs",
             "kernels/**/simd/**",
-            "backend/{cuda,wgpu}.rs",
+            "backend/cuda/{driver,compile}.rs",
             "io/npy.rs",
             "io/npy/*.rs",
         ],

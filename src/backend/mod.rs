@@ -5,6 +5,8 @@
 
 pub mod cgroup;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod device;
 pub mod memory;
 pub mod seat;
@@ -69,6 +71,8 @@ fn open(request: Request, limit: Option<u64>) -> Result<Vec<Arc<dyn Device>>, St
     // Each backend reads it; a build without any does not.
     let _ = limit;
     match request {
+        #[cfg(feature = "cuda")]
+        Request::Cuda => cuda::devices(limit),
         #[cfg(feature = "wgpu")]
         Request::Wgpu => wgpu::devices(limit),
         other => {
@@ -80,6 +84,8 @@ fn open(request: Request, limit: Option<u64>) -> Result<Vec<Arc<dyn Device>>, St
 
 /// Device backends of this build, the one to prefer first.
 const BUILT: &[Request] = &[
+    #[cfg(feature = "cuda")]
+    Request::Cuda,
     #[cfg(feature = "wgpu")]
     Request::Wgpu,
 ];

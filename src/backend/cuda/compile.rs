@@ -42,7 +42,7 @@ fn nvrtc() -> Option<(i32, i32)> {
         b"nvrtcGetProgramLog\0",
     ];
     // SAFETY: symbols are looked up, never called through this type.
-    let whole = called.iter().all(|name| unsafe { library.get::<unsafe extern "C" fn()>(name) }.is_ok());
+    let whole = called.iter().all(|name| unsafe { library.get::<unsafe extern "C" fn()>(*name) }.is_ok());
     let (mut major, mut minor) = (0, 0);
     // SAFETY: plain out parameters; the symbol was found.
     let answered = whole && unsafe { sys::nvrtcVersion(&mut major, &mut minor) }.result().is_ok();
