@@ -22,9 +22,12 @@ while IFS= read -r source; do
     wrapper=$work/$(echo "${source#"$here/../../src/kernels/"}" | tr '/.' '__').cpp
     {
         echo '#include "shim.h"'
+        # Names of one source do not meet those of another.
+        echo "namespace {"
         echo "#include \"$source\""
         grep -oE '^extern "C" __global__ void (__launch_bounds__\([0-9]+\) )?[a-z0-9_]+' "$source" |
             sed -E 's/.* ([a-z0-9_]+)$/SIM_KERNEL(\1);/'
+        echo "}"
     } >"$wrapper"
     compile "$wrapper"
 done < <(find "$here/../../src/kernels" -name '*.cu' | sort)

@@ -1,7 +1,7 @@
 // Runs grids of kernels on CPU threads.
 #pragma once
 
-#include "shim.h"
+#include "sim.h"
 
 namespace sim {
 // Runs `task` for every thread of every block; false where threads of a block waited at different

@@ -46,7 +46,7 @@ impl CudaQueue {
     }
 
     /// Address of a stretch of a buffer, which must lie inside.
-    fn stretch(&self, buffer: &Buffer, at: u64, bytes: usize) -> Result<u64> {
+    fn stretch(&self, buffer: &Buffer, at: u64, bytes: u64) -> Result<u64> {
         buffer.check(at, bytes)?;
         Ok(self.address(buffer)? + at)
     }
@@ -127,24 +127,24 @@ impl Queue for CudaQueue {
     }
 
     fn upload(&mut self, to: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
-        let to = self.stretch(to, at, bytes.len())?;
+        let to = self.stretch(to, at, bytes.len() as u64)?;
         self.staged(|staging, stream| staging.upload(stream, to, bytes))
     }
 
     fn download(&mut self, from: &Buffer, at: u64, into: &mut [u8]) -> Result<()> {
-        let from = self.stretch(from, at, into.len())?;
+        let from = self.stretch(from, at, into.len() as u64)?;
         self.staged(|staging, stream| staging.download(stream, from, into))
     }
 
     fn zero(&mut self, buffer: &Buffer, at: u64, bytes: u64) -> Result<()> {
-        let at = self.stretch(buffer, at, bytes as usize)?;
+        let at = self.stretch(buffer, at, bytes)?;
         self.enter()?;
         if bytes == 0 { Ok(()) } else { self.stream.zero(at, bytes).map_err(Error::Failed) }
     }
 
     fn copy(&mut self, from: (&Buffer, u64), to: (&Buffer, u64), bytes: u64) -> Result<()> {
-        let from = self.stretch(from.0, from.1, bytes as usize)?;
-        let to = self.stretch(to.0, to.1, bytes as usize)?;
+        let from = self.stretch(from.0, from.1, bytes)?;
+        let to = self.stretch(to.0, to.1, bytes)?;
         self.enter()?;
         if bytes == 0 { Ok(()) } else { self.stream.copy(to, from, bytes).map_err(Error::Failed) }
     }
