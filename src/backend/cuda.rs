@@ -81,7 +81,8 @@ fn device(ordinal: i32, version: i32, limit: Option<u64>) -> Result<Arc<dyn Devi
         ceilings: ceilings(&context, capability),
         set_up_s: SET_UP_S,
     };
-    let shared = Shared { context, modules: Modules::new(capability), limit: memory, used: AtomicU64::new(0) };
+    let shared =
+        Shared { context, modules: Modules::new(capability), limit: memory, used: AtomicU64::new(0) };
     Ok(Arc::new(CudaDevice { facts, shared: Arc::new(shared) }))
 }
 

@@ -166,7 +166,8 @@ mod tests {
         let first = name(&CUDA, (9, 0), (12, 4));
         assert!(first.is_none() || first == name(&CUDA, (9, 0), (12, 4)));
         let other = Cuda { source: "extern ", ..CUDA };
-        let others = [name(&other, (9, 0), (12, 4)), name(&CUDA, (8, 0), (12, 4)), name(&CUDA, (9, 0), (12, 5))];
+        let others =
+            [name(&other, (9, 0), (12, 4)), name(&CUDA, (8, 0), (12, 4)), name(&CUDA, (9, 0), (12, 5))];
         assert!(first.is_none() || others.iter().all(|path| *path != first));
     }
 

@@ -173,7 +173,8 @@ impl Queue for CudaQueue {
         // Parameters at an address that suits every structure.
         let mut aligned = vec![0_u64; params.len().div_ceil(8)];
         bytemuck::cast_slice_mut(&mut aligned)[..params.len()].copy_from_slice(params);
-        let mut addresses = buffers.iter().map(|buffer| self.address(buffer)).collect::<Result<Vec<u64>>>()?;
+        let mut addresses =
+            buffers.iter().map(|buffer| self.address(buffer)).collect::<Result<Vec<u64>>>()?;
         let mut arguments: Vec<*mut c_void> = Vec::with_capacity(1 + addresses.len());
         arguments.push(aligned.as_mut_ptr().cast());
         arguments.extend(addresses.iter_mut().map(|address| std::ptr::from_mut(address).cast::<c_void>()));

@@ -2,7 +2,10 @@
 
 use crate::array::pages::{Lent, Pages};
 use crate::error::Result;
+use crate::kernels::epochs::gpu::Station;
+use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Mutex;
 
 /// Where epochs come from: float64, SI units.
 pub trait Source: Sync {
@@ -73,6 +76,8 @@ pub struct Epochs<'a> {
     held: Option<Held>,
     /// Values that may be in memory at once.
     room: usize,
+    /// Where devices work on them, in order of time; none for the CPU.
+    pub(super) stations: Mutex<Vec<Station>>,
 }
 
 impl<'a> Epochs<'a> {
@@ -93,7 +98,7 @@ impl<'a> Epochs<'a> {
                 }
             });
         }
-        Ok(Epochs { source, shape, held, room })
+        Ok(Epochs { source, shape, held, room, stations: Mutex::default() })
     }
 
     /// Epochs, channels, samples.
@@ -163,6 +168,20 @@ impl<'a> Epochs<'a> {
             self.source.read(0..n, samples.clone(), values)?;
             take(self.slab(values, &(0..n), &samples))?;
         }
+        Ok(())
+    }
+
+    /// Copies `[epoch][channel][sample]` of some epochs and some samples.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
+        let [_, c, t] = self.shape;
+        let Some(values) = self.held() else { return self.source.read(epochs, samples, out) };
+        let rows = values[epochs.start * c * t..epochs.end * c * t].par_chunks_exact(t.max(1));
+        rows.zip(out.par_chunks_exact_mut(samples.len().max(1))).with_min_len(c).for_each(|(row, out)| {
+            out.copy_from_slice(&row[samples.clone()]);
+        });
         Ok(())
     }
 

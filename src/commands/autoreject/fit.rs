@@ -4,9 +4,10 @@ use super::channels::ChannelKind;
 use super::epochs::Epochs;
 use super::fitted::Fitted;
 use super::options::ThresholdSearch;
+use super::passes_device;
 use super::passes_grid::Grid;
 use super::passes_measure::{measured, measured_and_predicted, stop_if_asked};
-use super::passes_sweep::{FoldRows, Sweep};
+use super::passes_sweep::{FoldRows, Losses, Sweep};
 use super::repairs::{Means, Repairs};
 use super::search::{self, Found, LossTable};
 use super::test_medians::TestMedians;
@@ -87,6 +88,10 @@ pub fn amplitudes(
     predictor: Option<&Predictor>,
 ) -> Result<Vec<f64>> {
     let [n, channels, _] = epochs.shape();
+    if let Some(ptp) = passes_device::amplitudes(epochs, predictor, recorder)? {
+        recorder.advance(n as u64);
+        return Ok(ptp);
+    }
     let kinds = if predictor.is_some() { 2 } else { 1 };
     let mut ptp = vec![0.0; kinds * n * channels];
     let (own, others) = ptp.split_at_mut(n * channels);
@@ -198,6 +203,10 @@ fn loss_grid(
             samples,
             tests,
         };
+        if let Some(squares) = passes_device::squares(epochs, &grid, recorder)? {
+            recorder.advance(n as u64);
+            return Ok(grid.losses(&squares));
+        }
         let mut squares = vec![0.0; grid.entries()];
         epochs.by_times(|slab| {
             grid.add(slab, &mut squares);
@@ -241,12 +250,18 @@ fn searched(
     let predictor = weights.map(|w| Predictor::new(&w, channels, channels));
     let mut ptp = amplitudes(tools, epochs, predictor.as_ref())?;
     let (found, tests) = recorder.time("thresholds", || -> Result<_> {
+        let given = (&ptp[..], &folds[..]);
+        if let Some(losses) = passes_device::losses(epochs, predictor.as_ref(), given, recorder)? {
+            recorder.advance(n as u64);
+            return Ok((search_all(&losses, &ptp, wishes, recorder)?, None));
+        }
         let mut sweep = Sweep::new(tools, predictor.as_ref(), [n, channels, samples], &ptp, &folds)?;
         if TestMedians::are_few(n, wishes.cv) {
             sweep = sweep.with_tests(&splits::folds(n, wishes.cv)?);
         }
         epochs.by_times(|slab| sweep.add(slab))?;
-        Ok((search_all(&sweep, &ptp, wishes, recorder)?, sweep.take_tests()))
+        let tests = sweep.take_tests();
+        Ok((search_all(&sweep.into_losses(), &ptp, wishes, recorder)?, tests))
     })?;
     ptp.truncate(n * channels);
     let values = (n * channels * samples) as u64;
@@ -264,15 +279,15 @@ fn identity(channels: usize) -> Vec<f64> {
 }
 
 /// The search of each channel over its table of losses.
-fn search_all(sweep: &Sweep, ptp: &[f64], wishes: &Wishes, recorder: &Recorder) -> Result<Vec<Found>> {
+fn search_all(losses: &Losses, ptp: &[f64], wishes: &Wishes, recorder: &Recorder) -> Result<Vec<Found>> {
     use rayon::prelude::*;
-    let channels = sweep.channels();
+    let channels = losses.channels();
     (0..channels)
         .into_par_iter()
         .map(|channel| {
             recorder.share("thresholds", || {
                 let column: Vec<f64> = ptp.iter().skip(channel).step_by(channels).copied().collect();
-                let (candidates, loss) = sweep.candidates(channel, &column, true);
+                let (candidates, loss) = losses.candidates(channel, &column, true);
                 let table = LossTable { candidates: &candidates, loss: &loss };
                 match wishes.search {
                     ThresholdSearch::Bayesian => search::bayesian(&table, INITIAL),

@@ -3,7 +3,8 @@
 use super::epochs::{Epochs, Source};
 use super::fit::amplitudes;
 use super::options::ThresholdSearch;
-use super::passes_sweep::{FoldRows, Sweep};
+use super::passes_device;
+use super::passes_sweep::{FoldRows, Losses, Sweep};
 use super::search::{self, Found, LossTable};
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
@@ -102,7 +103,7 @@ pub fn global(
     epochs: &Epochs,
     (cv, search): (usize, ThresholdSearch),
 ) -> Result<GlobalFit> {
-    let [n, channels, samples] = epochs.shape();
+    let [n, channels, _] = epochs.shape();
     let ptp = amplitudes(tools, epochs, None)?;
     let maxima = epoch_maxima(&ptp, channels);
     let blocks = splits::folds(n, cv)?;
@@ -113,12 +114,18 @@ pub fn global(
         .collect();
     let own = |fold: &FoldRows| FoldRows { train: fold.train.clone(), test: fold.train.clone() };
     let train: Vec<FoldRows> = test.iter().map(own).collect();
-    tools.1.time("thresholds", || {
-        let mut sweep = Sweep::new(tools, None, [n, channels, samples], &maxima, &test)?;
+    let sweep = |folds: &[FoldRows]| -> Result<Losses> {
+        if let Some(losses) = passes_device::losses(epochs, None, (&maxima, folds), tools.1)? {
+            tools.1.advance(n as u64);
+            return Ok(losses);
+        }
+        let mut sweep = Sweep::new(tools, None, epochs.shape(), &maxima, folds)?;
         epochs.by_times(|slab| sweep.add(slab))?;
-        let mut on_train = Sweep::new(tools, None, [n, channels, samples], &maxima, &train)?;
-        epochs.by_times(|slab| on_train.add(slab))?;
-        let (candidates, loss) = sweep.candidates_of_all(&maxima);
+        Ok(sweep.into_losses())
+    };
+    tools.1.time("thresholds", || {
+        let (losses, on_train) = (sweep(&test)?, sweep(&train)?);
+        let (candidates, loss) = losses.candidates_of_all(&maxima);
         let table = LossTable { candidates: &candidates, loss: &loss };
         let found = match search {
             ThresholdSearch::Bayesian => search::bayesian(&table, INITIAL),
@@ -128,8 +135,8 @@ pub fn global(
             }
         }?;
         let thresholds = curve_thresholds(&ptp);
-        let at = |sweep: &Sweep| thresholds.iter().map(|&t| sweep.losses_of_all_at(&maxima, t)).collect();
-        let curve = ValidationCurve { train: at(&on_train), test: at(&sweep), thresholds };
+        let at = |losses: &Losses| thresholds.iter().map(|&t| losses.losses_of_all_at(&maxima, t)).collect();
+        let curve = ValidationCurve { train: at(&on_train), test: at(&losses), thresholds };
         Ok(GlobalFit { found, candidates, loss, curve })
     })
 }

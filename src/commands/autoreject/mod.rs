@@ -24,6 +24,7 @@ pub mod merge;
 pub mod montage;
 pub mod options;
 mod part;
+mod passes_device;
 pub mod passes_grid;
 pub mod passes_measure;
 pub mod passes_ransac;

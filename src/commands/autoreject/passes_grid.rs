@@ -6,6 +6,8 @@
 //! sums. Losses are sums of squares over samples; ranges follow from the shape alone and are
 //! added in order.
 
+mod lists;
+
 use super::epochs::Slab;
 use super::repairs::{Repairs, Scratch};
 use super::test_medians::TestMedians;

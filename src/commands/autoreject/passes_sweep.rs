@@ -7,6 +7,7 @@
 //! rows lie in cache. Tile bounds follow from the shape alone, and each channel adds its tiles in
 //! order of time, so results do not depend on threads or memory.
 
+mod losses;
 mod order;
 
 use super::epochs::Slab;
@@ -18,8 +19,8 @@ use crate::error::Result;
 use crate::kernels::epochs::{COLUMNS, Keys, Predictor, Tile, copy_rows, gather, padded, reciprocals, sweep};
 use crate::kernels::simd::AlignedF64;
 use crate::report::Recorder;
-pub use order::FoldRows;
-use order::Order;
+pub use losses::Losses;
+pub use order::{FoldRows, Order, orders};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -70,8 +71,6 @@ impl<'a> Sweep<'a> {
     ) -> Result<Self> {
         let kinds = if predictor.is_some() { 2 } else { 1 };
         let rows = epochs * kinds;
-        let orders = ptp.len() / rows.max(1);
-        let column = |c: usize| ptp.iter().skip(c).step_by(orders).copied().collect::<Vec<f64>>();
         let width = tile_width(rows);
         let starts: Vec<usize> = (0..rows)
             .map(|row| {
@@ -80,8 +79,8 @@ impl<'a> Sweep<'a> {
                 kind * tile_values(epochs, channels, width) + block
             })
             .collect();
-        let orders: Vec<Order> =
-            (0..orders).into_par_iter().map(|c| Order::new(&column(c), folds, &starts)).collect();
+        let mut orders = orders(ptp, rows, folds);
+        orders.par_iter_mut().for_each(|order| order.place(&starts));
         let longest = folds.iter().map(|f| f.train.len()).max().unwrap_or(0);
         let room = padded(longest);
         Ok(Sweep {
@@ -117,11 +116,6 @@ impl<'a> Sweep<'a> {
     /// Rows of one channel.
     fn rows(&self) -> usize {
         self.epochs * if self.predictor.is_some() { 2 } else { 1 }
-    }
-
-    /// Channels.
-    pub fn channels(&self) -> usize {
-        self.channels
     }
 
     /// Adds all tiles of `slab`, which holds all epochs.
@@ -210,51 +204,10 @@ impl<'a> Sweep<'a> {
         );
     }
 
-    /// Losses of all candidates of one channel: sorted thresholds and the mean loss over folds;
-    /// `least` keeps at least the smallest train row (spec autoreject 6), otherwise an empty
-    /// train set is infinite (spec autoreject 8).
-    pub fn candidates(&self, channel: usize, ptp: &[f64], least: bool) -> (Vec<f64>, Vec<f64>) {
-        let order = &self.orders[channel];
-        let sorted: Vec<f64> = order.rows.iter().map(|&row| ptp[row as usize]).collect();
-        let scale = self.samples as f64;
-        let losses = &self.losses[channel * self.folds * self.room..][..self.folds * self.room];
-        let loss = mean_losses(&sorted, order, (losses, self.room, scale), least);
-        (sorted, loss)
-    }
-
-    /// Like [`Sweep::candidates`], over all channels together.
-    pub fn candidates_of_all(&self, ptp: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let order = &self.orders[0];
-        let sorted: Vec<f64> = order.rows.iter().map(|&row| ptp[row as usize]).collect();
-        let scale = (self.samples * self.channels) as f64;
-        let loss = mean_losses(&sorted, order, (&self.sums(), self.room, scale), false);
-        (sorted, loss)
-    }
-
-    /// Losses of one threshold over all channels together, per fold; infinite where no train row
-    /// is kept.
-    pub fn losses_of_all_at(&self, ptp: &[f64], threshold: f64) -> Vec<f64> {
-        let order = &self.orders[0];
-        let (sums, scale) = (self.sums(), (self.samples * self.channels) as f64);
-        let kept = |fold: &FoldRows| {
-            fold.train.partition_point(|&at| ptp[order.rows[at as usize] as usize] <= threshold)
-        };
-        let folds = order.folds.iter().zip(sums.chunks_exact(self.room.max(1)));
-        folds
-            .map(|(fold, sums)| match kept(fold) {
-                0 => f64::INFINITY,
-                kept => (sums[kept - 1] / scale).sqrt(),
-            })
-            .collect()
-    }
-
-    /// Losses `[fold][prefix]` added over channels.
-    fn sums(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.folds * self.room];
-        for losses in self.losses.chunks_exact((self.folds * self.room).max(1)) {
-            sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
-        }
-        sums
+    /// All losses, once all tiles are added.
+    pub fn into_losses(self) -> Losses {
+        let shape = [self.channels, self.folds, self.room];
+        Losses::new(self.orders, self.losses, shape, self.samples)
     }
 }
 
@@ -285,36 +238,4 @@ fn apart(width: usize) -> usize {
 
 fn tile_values(epochs: usize, channels: usize, width: usize) -> usize {
     epochs.div_ceil(BLOCK) * channels * apart(width)
-}
-
-/// Mean over folds of the root of the mean squared difference, for each of the `sorted` candidates.
-fn mean_losses(
-    sorted: &[f64],
-    order: &Order,
-    (losses, room, scale): (&[f64], usize, f64),
-    least: bool,
-) -> Vec<f64> {
-    let mut mean = vec![0.0; sorted.len()];
-    for (fold, losses) in order.folds.iter().zip(losses.chunks_exact(room.max(1))) {
-        let roots: Vec<f64> = losses[..fold.train.len()].iter().map(|l| (l / scale).sqrt()).collect();
-        // Train rows at or below the candidate; candidates that tie enter together.
-        let mut kept = 0;
-        for (mean, &candidate) in mean.iter_mut().zip(sorted) {
-            while kept < fold.train.len()
-                && (sorted[fold.train[kept] as usize] <= candidate || (least && kept == 0))
-            {
-                kept += 1;
-            }
-            // With the smallest row alone, all rows that tie with it are kept.
-            if least && kept > 0 {
-                let smallest = sorted[fold.train[0] as usize];
-                while kept < fold.train.len() && sorted[fold.train[kept] as usize] <= smallest {
-                    kept += 1;
-                }
-            }
-            *mean += if kept == 0 { f64::INFINITY } else { roots[kept - 1] };
-        }
-    }
-    mean.iter_mut().for_each(|m| *m /= order.folds.len() as f64);
-    mean
 }

@@ -6,6 +6,7 @@ use super::channels::{self, ChannelKind, Group};
 use super::epochs::{SLAB_STEP, slab_samples};
 use super::folders::result_folders;
 use super::options::{Method, Options};
+use super::passes_device;
 use super::passes_grid::grid_bytes;
 use super::passes_sweep::{sweep_bytes, tile_width};
 use super::plan::{GroupPlan, Plan, Refusal, ShardPlan, SubjectPlan};
@@ -13,7 +14,6 @@ use super::recording::{Recording, no_data_channel};
 use super::repairs::Means;
 use super::test_medians::TestMedians;
 use super::votes;
-use crate::backend::Fit;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::io::InputSpec;
@@ -87,6 +87,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     if options.inputs.len() == 1 && !refused.is_empty() {
         return Err(refused.swap_remove(0).1);
     }
+    let backend = context.seat.choose(&passes_device::fit_of(options, &plans, context.threads))?;
     let told = refused.iter().map(|(path, error)| Refusal { path: path.clone(), reason: error.to_string() });
     Ok(Plan {
         method: options.method,
@@ -98,7 +99,7 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
         output: options.target()?,
         shard: options.shard.map(|shard| ShardPlan { shard, first: own.start, of: options.inputs.len() }),
         threads: context.threads,
-        backend: context.seat.choose(&Fit::Not("autoreject has no kernels for devices yet".into()))?,
+        backend,
         level: context.level.name().into(),
         memory: context.memory,
         warnings,

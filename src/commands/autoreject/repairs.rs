@@ -42,6 +42,11 @@ impl Repair {
         Repair { bad, good, predictor }
     }
 
+    /// Weights `[bad][good]`.
+    pub fn weights(&self) -> Vec<f64> {
+        self.predictor.weights()
+    }
+
     /// Predicts the repaired channels, `[bad][sample]`, for some samples of one epoch, whose
     /// channels lie in `epoch` with `stride` values each.
     pub fn predict(
@@ -124,6 +129,16 @@ impl Repairs {
     /// The same repair in every epoch.
     pub fn same(repair: Repair, epochs: usize) -> Self {
         Repairs { sets: vec![repair], of_epoch: vec![Some(0); epochs] }
+    }
+
+    /// The distinct repairs.
+    pub fn sets(&self) -> &[Repair] {
+        &self.sets
+    }
+
+    /// Which of [`Repairs::sets`] one epoch has, if any.
+    pub fn set_of(&self, epoch: usize) -> Option<usize> {
+        self.of_epoch.get(epoch).copied().flatten().map(|set| set as usize)
     }
 
     /// The repair of one epoch, if it has any.

@@ -41,7 +41,9 @@ pub fn run(plan: &Plan, context: &Context) -> Result<Outcome> {
     let mut outcome = Outcome { inputs: vec![], outputs: vec![], counts: Map::new(), failures };
     for (subject, subject_plan) in subjects() {
         let one = |given: &Given| {
-            pool.install(|| one(&Work { subject, plan: subject_plan, options, given, context }))
+            pool.install(|| {
+                one(&Work { subject, plan: subject_plan, backend: &plan.backend, options, given, context })
+            })
         };
         match Given::read(options, subject).and_then(|given| one(&given)) {
             Ok(done) => {

@@ -9,6 +9,7 @@ use super::fit::{self, amplitudes};
 use super::fitted::{Fitted, FittedState, RejectLog};
 use super::global::{Decimated, epoch_maxima, global};
 use super::options::{Method, Options, ThresholdSearch};
+use super::passes_device;
 use super::passes_measure::stop_if_asked;
 use super::passes_ransac::{Subset, correlations};
 use super::plan::SubjectPlan;
@@ -19,6 +20,7 @@ use super::repairs::{Means, REPAIRED, Repair, Repairs};
 use super::search::Found;
 use super::votes;
 use crate::array::pages::Lent;
+use crate::backend::Backend;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::epochs::Predictor;
@@ -59,6 +61,8 @@ pub struct Work<'a> {
     pub subject: &'a Subject,
     /// Its plan.
     pub plan: &'a SubjectPlan,
+    /// What computes.
+    pub backend: &'a Backend,
     /// What was asked.
     pub options: &'a Options,
     /// What files say.
@@ -129,8 +133,10 @@ impl<'a> Work<'a> {
             let known = checkpoint.known(kind, plan.cv);
             let group = fit::Group { kind, picks, names, means, thresholds, known };
             let mut keep = |found: &[Found], loss: Option<&[f64]>| checkpoint.keep(kind, found, loss);
+            passes_device::settle(epochs, self.backend, self.context.recorder)?;
             let fit = fit::fit(self.tools(), epochs, &group, &wishes, &mut keep)
                 .map_err(Error::within(self.subject.recording.place()))?;
+            passes_device::leave(epochs);
             self.warn_of_unit(kind, &fit.ptp);
             self.decide_group(&mut decision, means, &fit.fitted, &fit.ptp);
             decision.fits.push(fit);
@@ -239,12 +245,17 @@ impl<'a> Work<'a> {
             let (channels, wanted) = (group.picks.len(), (self.plan.cv, self.options.search));
             let source = Picked::new(recording, &group.picks);
             let sfreq = recording.sfreq().unwrap_or(1.0);
+            let searched = |epochs: &Epochs| {
+                passes_device::settle(epochs, self.backend, self.context.recorder)?;
+                let found = global(self.tools(), epochs, wanted);
+                passes_device::leave(epochs);
+                found
+            };
             let fit = if self.options.decim > 1 {
                 let thin = Decimated::new(&source, self.options.decim, recording.tmin(), sfreq);
-                let room = self.subject.room / self.options.decim;
-                global(self.tools(), &Epochs::new(&thin, room)?, wanted)
+                searched(&Epochs::new(&thin, self.subject.room / self.options.decim)?)
             } else {
-                global(self.tools(), epochs, wanted)
+                searched(epochs)
             }
             .map_err(Error::within(recording.place()))?;
             let ptp = amplitudes(self.tools(), epochs, None)?;
@@ -287,16 +298,7 @@ impl<'a> Work<'a> {
         let drawn = ransac::ransac_subsets(&unmarked, channels, &resampling)
             .map_err(Error::within(recording.place()))?;
         let subsets: Vec<Subset> = drawn.into_iter().map(subset).collect();
-        let mut corr = vec![0.0; recording.epochs() * channels];
-        let (level, recorder) = self.tools();
-        recorder.time("correlations", || {
-            epochs.by_epochs(|slab| {
-                let range = slab.first_epoch * channels..(slab.first_epoch + slab.epochs) * channels;
-                correlations(level, &subsets, slab, recorder, &mut corr[range]);
-                recorder.advance(slab.epochs as u64);
-                stop_if_asked(recorder)
-            })
-        })?;
+        let corr = self.correlations(epochs, &subsets)?;
         let verdict = ransac::verdict(&corr, channels, &ransac::Limits::default());
         let mut decision = Decision::new(recording);
         let mut labels = verdict.bad_log.clone();
@@ -310,6 +312,29 @@ impl<'a> Work<'a> {
         let name = |&bad: &usize| recording.list()[group.picks[bad]].name.clone();
         decision.bad_channels = verdict.bad.iter().map(name).collect();
         Ok(decision)
+    }
+
+    /// Correlation of each channel with what the subsets predict, `[epoch][channel]`.
+    fn correlations(&self, epochs: &Epochs, subsets: &[Subset]) -> Result<Vec<f64>> {
+        let (level, recorder) = self.tools();
+        let [n, channels, _] = epochs.shape();
+        passes_device::settle(epochs, self.backend, recorder)?;
+        let found = recorder.time("correlations", || {
+            if let Some(found) = passes_device::correlations(epochs, subsets, recorder)? {
+                recorder.advance(n as u64);
+                return Ok(found);
+            }
+            let mut corr = vec![0.0; n * channels];
+            epochs.by_epochs(|slab| {
+                let range = slab.first_epoch * channels..(slab.first_epoch + slab.epochs) * channels;
+                correlations(level, subsets, slab, recorder, &mut corr[range]);
+                recorder.advance(slab.epochs as u64);
+                stop_if_asked(recorder)
+            })?;
+            Ok(corr)
+        });
+        passes_device::leave(epochs);
+        found
     }
 
     /// The repair of the same channels in every epoch, positions seen from the head's centre

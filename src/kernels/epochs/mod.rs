@@ -4,6 +4,7 @@
 //! neighbours in time. All values are float64 in SI units. Loss sums are additive over time, so a
 //! run adds up tile after tile and never holds the predicted epochs as a whole.
 
+pub mod gpu;
 pub mod scalar;
 mod simd;
 

@@ -1,5 +1,6 @@
 //! Rows of one channel in the order of their peak-to-peak, and where each fold finds its own.
 
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Train and test rows of one fold; rows at and beyond the number of epochs are predicted ones.
@@ -13,7 +14,7 @@ pub struct FoldRows {
 
 /// Rows of one channel by ascending peak-to-peak, and where each fold finds its own.
 #[derive(Debug)]
-pub(super) struct Order {
+pub struct Order {
     /// Rows, ascending.
     pub rows: Vec<u32>,
     /// Where each of them begins in a tile, channel 0.
@@ -25,7 +26,8 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub fn new(ptp: &[f64], folds: &[FoldRows], starts: &[usize]) -> Self {
+    /// `ptp` has one value per row.
+    pub fn new(ptp: &[f64], folds: &[FoldRows]) -> Self {
         let mut rows: Vec<u32> = (0..ptp.len() as u32).collect();
         rows.sort_by(|&a, &b| ptp[a as usize].total_cmp(&ptp[b as usize]));
         let position = positions(&rows);
@@ -35,8 +37,12 @@ impl Order {
             at
         };
         let folds = folds.iter().map(|f| FoldRows { train: found(&f.train), test: found(&f.test) }).collect();
-        let starts = rows.iter().map(|&row| starts[row as usize]).collect();
-        Order { rows, starts, folds, tests: Vec::new() }
+        Order { rows, starts: Vec::new(), folds, tests: Vec::new() }
+    }
+
+    /// Notes where rows begin in a tile, `starts` being in the order of epochs.
+    pub fn place(&mut self, starts: &[usize]) {
+        self.starts = self.rows.iter().map(|&row| starts[row as usize]).collect();
     }
 
     /// Finds the epochs of each of `folds`.
@@ -58,4 +64,12 @@ fn positions(rows: &[u32]) -> Vec<u32> {
         position[row as usize] = at as u32;
     }
     position
+}
+
+/// The order of each channel of `ptp` `[row][channel]`; a single one where there is one value per
+/// row.
+pub fn orders(ptp: &[f64], rows: usize, folds: &[FoldRows]) -> Vec<Order> {
+    let count = ptp.len() / rows.max(1);
+    let column = |c: usize| ptp.iter().skip(c).step_by(count).copied().collect::<Vec<f64>>();
+    (0..count).into_par_iter().map(|c| Order::new(&column(c), folds)).collect()
 }

@@ -97,6 +97,12 @@ impl Predictor {
         Predictor { rows, cols, packed }
     }
 
+    /// The weights again, `[row][source]`.
+    pub fn weights(&self) -> Vec<f64> {
+        let at = |row: usize, col: usize| row / BLOCK * BLOCK * self.cols + col * BLOCK + row % BLOCK;
+        (0..self.rows).flat_map(|row| (0..self.cols).map(move |col| self.packed[at(row, col)])).collect()
+    }
+
     /// Predicted channels.
     pub fn rows(&self) -> usize {
         self.rows
