@@ -10,6 +10,7 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
 // A block has one CPU thread to itself.
 #define __shared__ static thread_local
 
