@@ -1,24 +1,24 @@
 //! Pieces of a strip over the lanes of the devices, and back to the CPU where they cannot go.
 
 use super::passes::FocalPass;
-use crate::array::Real;
+use crate::array::{Real, WorkType};
 use crate::backend::Backend;
-use crate::backend::device::SET_UP;
+use crate::backend::device::{Device, SET_UP};
 use crate::error::{Error, Result};
 use crate::kernels::focal::BlockCounts;
-use crate::kernels::focal::gpu::{DeviceRecipe, Lane, Piece, Shape};
+use crate::kernels::focal::gpu::{AnyLane, DeviceRecipe, Piece, Shape};
 use crate::kernels::window::Window;
 use crate::pipeline::run::STAGES;
 use crate::report::Recorder;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Lanes of each device: while one copies, the other computes.
 const LANES: usize = 2;
 
 /// Devices at work on a convolution.
 pub struct DevicePass {
-    lanes: Mutex<Vec<Lane>>,
+    lanes: Mutex<Vec<AnyLane>>,
     count: usize,
     rows: usize,
     /// A device failed: the CPU does the rest.
@@ -38,15 +38,16 @@ impl DevicePass {
         backend: &Backend,
         recipe: &DeviceRecipe,
         cpu: &FocalPass,
-        mut shape: Shape,
+        (mut shape, work): (Shape, WorkType),
         recorder: &Recorder,
     ) -> Result<Option<Self>> {
         let block = cpu.focal().recipe().block_rows;
         loop {
             let weights = cpu.focal().weights();
             let each = || backend.handles.iter().flat_map(|device| [device; LANES]);
-            let opened = || each().map(|device| Lane::open(&**device, weights, recipe, shape)).collect();
-            let lanes: Result<Vec<Lane>> = recorder.time(SET_UP, opened);
+            let open = |device: &Arc<dyn Device>| AnyLane::open(&**device, weights, recipe, (shape, work));
+            let opened = || each().map(open).collect();
+            let lanes: Result<Vec<AnyLane>> = recorder.time(SET_UP, opened);
             match lanes {
                 Ok(lanes) => return Ok(Some(Self::with(lanes, shape.rows))),
                 Err(Error::DeviceMemory { .. }) if shape.rows > block => {
@@ -68,7 +69,7 @@ impl DevicePass {
         }
     }
 
-    fn with(lanes: Vec<Lane>, rows: usize) -> Self {
+    fn with(lanes: Vec<AnyLane>, rows: usize) -> Self {
         let (on_device, out_of_range) = (AtomicU64::new(0), AtomicU64::new(0));
         let (count, failed) = (lanes.len(), AtomicBool::new(false));
         DevicePass { lanes: Mutex::new(lanes), count, rows, failed, on_device, out_of_range }
@@ -121,7 +122,7 @@ impl DevicePass {
     /// True where the device computed the piece.
     fn piece<T: Real>(
         &self,
-        lane: &mut Lane,
+        lane: &mut AnyLane,
         window: &Window<T>,
         span: (usize, usize),
         out: &mut [T],
@@ -130,14 +131,7 @@ impl DevicePass {
         if self.failed.load(Ordering::Acquire) {
             return false;
         }
-        let (Ok(rows), Ok(out)) =
-            (bytemuck::try_cast_slice::<T, f32>(window.rows), bytemuck::try_cast_slice_mut::<T, f32>(out))
-        else {
-            return false;
-        };
-        let Window { first, width, height, boundary, .. } = *window;
-        let floats = Window { rows, first, width, height, boundary };
-        match lane.rows(&floats, span, out) {
+        match lane.rows(window, span, out) {
             Ok(Piece::Done) => {
                 self.on_device.fetch_add(1, Ordering::Relaxed);
                 true

@@ -121,14 +121,12 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     let run = run_name(options, &found, weights.as_ref(), work_type)?;
     let job = Job::prepare(options, weights, shape, work_type, context)?;
     let cells = found.raster.planes() * shape.0 as u64 * shape.1 as u64;
-    let (fit, recipe) = device::fit(options, &job, cells, work_type, context.threads);
+    let (fit, recipes) = device::fit(options, &job, cells, work_type, context.threads);
     let backend = match options.shard {
         Some(_) => context.seat.choose_for_part(&fit)?,
         None => context.seat.choose(&fit)?,
     };
-    let device = recipe
-        .filter(|_| backend.is_device())
-        .map(|recipe| DevicePlan { recipe, rows: device::piece_rows(&job) });
+    let device = recipes.on(&backend).map(|recipe| DevicePlan { recipe, rows: device::piece_rows(&job) });
     let strips = strips(&found.raster, &job, work_type, (context, device.as_ref()))?;
     let algorithm = algorithm(&job, device.as_ref());
     let shard = options.shard.map(|shard| {

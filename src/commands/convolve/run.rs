@@ -141,7 +141,7 @@ fn devices(plan: &Plan, recorder: &Recorder) -> Result<Option<DevicePass>> {
     let raster = &plan.prepared.found.raster;
     let (height, width) = (raster.height(), raster.width());
     let shape = Shape { height, width, rows: device.rows, boundary: plan.boundary };
-    DevicePass::open(&plan.backend, &device.recipe, pass, shape, recorder)
+    DevicePass::open(&plan.backend, &device.recipe, pass, (shape, plan.work_type), recorder)
 }
 
 /// Rows of all planes before the row `from.1` of the plane `from.0`.

@@ -36,12 +36,11 @@ pub fn fit(prepared: &Prepared, threads: usize) -> Fit {
         cpu_s: flop / (CPU_FLOP * threads.max(1) as f64),
     };
     let wide = |choice: &marks::Choice| choice.precision == marks::Precision::F64;
-    let f64 = match options.precision {
-        Precision::F64 => Some("--precision f64 asks for float64".to_owned()),
-        Precision::F32 if marks.choices.iter().any(wide) => {
-            Some("the floor of an electrode lies beyond the range of float32".to_owned())
-        }
-        Precision::F32 => None,
-    };
-    Fit::Whole { work, f64 }
+    match options.precision {
+        Precision::F64 => Fit::Not("--precision f64: mark kernels for devices are in float32".into()),
+        Precision::F32 if marks.choices.iter().any(wide) => Fit::Not(
+            "the floor of an electrode lies beyond float32, in which mark kernels for devices are".into(),
+        ),
+        Precision::F32 => Fit::Whole { work, f64: None },
+    }
 }

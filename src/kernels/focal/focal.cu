@@ -29,6 +29,9 @@ struct FocalParams {
     double scale;    // multiplied last
     double divisor;  // sum of the weights
     double limit;    // |cell| from which on the order of a sum matters
+    u32 zero, flags; // for devices without float64
+    float divisor_low;
+    u32 columns;
 };
 
 enum { NAN_OUTSIDE, NEAREST, REFLECT, WRAP, REFLECT101, CONSTANT };

@@ -7,14 +7,17 @@
 
 use super::rank::{Factors, rank_one};
 use super::{Algorithm, NanRule, Request, Weights};
-use crate::array::WorkType;
+use crate::array::{Real, WorkType};
 use crate::backend::device::{Buffer, Device, Queue};
 use crate::error::Result;
 use crate::kernels::window::{Boundary, Window};
+pub use cuda::{AnyLane, Way, double_recipe};
 use params::FocalParams;
 
+mod cuda;
 mod params;
 mod range;
+mod run_list;
 mod wgsl;
 
 /// Operations of one product added to a sum of three floats, as `focal.wgsl` writes them.
@@ -33,6 +36,8 @@ pub struct DeviceRecipe {
     pub why: String,
     /// Floating point operations per cell.
     pub flop_per_cell: f64,
+    /// Sums in float64, and how; none where the device has only floats.
+    pub double: Option<Way>,
 }
 
 /// The way for `weights` on a device without float64, or why there is none.
@@ -66,6 +71,7 @@ pub fn recipe(weights: &Weights, work: WorkType, request: &Request) -> Result<De
         nan: request.nan,
         factors,
         why,
+        double: None,
     };
     match (request.algorithm, factors) {
         (Some(other @ (Algorithm::Fft | Algorithm::Runs)), _) => {
@@ -85,6 +91,9 @@ pub fn recipe(weights: &Weights, work: WorkType, request: &Request) -> Result<De
 impl DeviceRecipe {
     /// The word of reports.
     pub fn name(&self) -> &'static str {
+        if let Some(way) = &self.double {
+            return way.name();
+        }
         match (self.fast, &self.factors) {
             (true, _) => "fast",
             (false, Some(_)) => "separable",
@@ -208,19 +217,19 @@ impl Lane {
 }
 
 /// Copies the rows at positions `first ..` of the extended raster, one after another.
-fn gathered<'a>(to: &'a mut Vec<f32>, window: &Window<f32>, positions: std::ops::Range<i64>) -> &'a [f32] {
+fn gathered<'a, T: Real>(to: &'a mut Vec<T>, window: &Window<T>, positions: std::ops::Range<i64>) -> &'a [T] {
     to.clear();
     for position in positions {
         match window.row(position) {
             Some(row) => to.extend_from_slice(row),
-            None => to.resize(to.len() + window.width, 0.0),
+            None => to.resize(to.len() + window.width, T::round_from(0.0)),
         }
     }
     to
 }
 
 /// The rows held by `window`, counted from its first, that outputs `r0 .. r1` need.
-fn needed(window: &Window<f32>, r0: usize, r1: usize, reach: usize) -> Option<(usize, usize)> {
+fn needed<T>(window: &Window<T>, r0: usize, r1: usize, reach: usize) -> Option<(usize, usize)> {
     let held = window.rows.len().checked_div(window.width)? as i64;
     let inside = |m: i64| (0..held).contains(&(m - window.first)).then_some((m - window.first) as usize);
     let place = |m: i64| {

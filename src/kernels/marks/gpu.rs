@@ -7,7 +7,7 @@
 
 use super::tables::{Scheme, Tables};
 use super::{Intensity, Method};
-use crate::backend::device::{Buffer, Device, Kernel, Queue};
+use crate::backend::device::{Buffer, Cuda, Device, Kernel, Queue};
 use crate::error::{Error, Result};
 use params::MarksParams;
 use upload::Uploads;
@@ -17,9 +17,12 @@ mod upload;
 
 const SOURCE: &str = include_str!("gpu/marks.wgsl");
 
+const CUDA: Cuda =
+    Cuda { file: "marks.cu", source: include_str!("gpu/marks.cu"), ptx: include_bytes!("gpu/marks.ptx.gz") };
+
 const fn kernel(name: &'static str, group: [u32; 3]) -> Kernel {
     let params = size_of::<MarksParams>();
-    Kernel { name, group, buffers: 8, params, wgsl: Some(SOURCE), cuda: None }
+    Kernel { name, group, buffers: 8, params, wgsl: Some(SOURCE), cuda: Some(CUDA) }
 }
 
 static MOMENTS: Kernel = kernel("marks_moments", [64, 1, 1]);
