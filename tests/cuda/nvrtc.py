@@ -1,6 +1,6 @@
 """Compiles the CUDA sources with NVRTC, which needs no GPU.
 
-    nvrtc.py check            every src/kernels/**/*.cu for compute_80, sm_90 and sm_100; the last two to
+    nvrtc.py check            every src/kernels/**/*.cu for compute_80, sm_90 and sm_100, the last two to
                               machine code, whose registers, spills and shared memory are printed
     nvrtc.py ptx              writes the embedded PTX beside each source (FILE.ptx.gz)
     nvrtc.py ptx --check      fails where an embedded PTX is not what its source gives

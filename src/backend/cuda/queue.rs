@@ -14,7 +14,6 @@ const LEAST: u64 = 256;
 
 /// Ordered work on one device.
 pub struct CudaQueue {
-    shared: Arc<Shared>,
     stream: Stream,
     /// Made with the first copy.
     staging: Option<Staging>,
@@ -23,6 +22,8 @@ pub struct CudaQueue {
     held: u64,
     /// Kernels used so far, by entry point.
     functions: Vec<(&'static str, Function)>,
+    /// Last, so that the context outlives what was made in it.
+    shared: Arc<Shared>,
 }
 
 impl CudaQueue {
