@@ -7,10 +7,19 @@ use crate::backend::device::{Buffer, Kernel, Queue};
 use crate::error::{Error, Result};
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Least length of a buffer: the driver allocates no empty ones.
 const LEAST: u64 = 256;
+
+/// Slots that one arena may use.
+const SLOTS: usize = 1 << 20;
+
+/// Where the slots of a new arena begin.
+fn fresh_slots() -> usize {
+    static ARENAS: AtomicUsize = AtomicUsize::new(0);
+    ARENAS.fetch_add(1, Ordering::Relaxed) * SLOTS
+}
 
 /// Ordered work on one device.
 pub struct CudaQueue {
@@ -18,6 +27,8 @@ pub struct CudaQueue {
     /// Made with the first copy.
     staging: Option<Staging>,
     arena: Vec<Memory>,
+    /// Slots of this arena count from here: no other arena has them.
+    first_slot: usize,
     /// Bytes of the arena.
     held: u64,
     /// Kernels used so far, by entry point.
@@ -30,7 +41,8 @@ impl CudaQueue {
     /// An empty queue on the device that `shared` belongs to.
     pub fn new(shared: Arc<Shared>) -> Result<Self> {
         let stream = shared.context.enter().and_then(|()| Stream::new()).map_err(Error::Failed)?;
-        Ok(CudaQueue { shared, stream, staging: None, arena: Vec::new(), held: 0, functions: Vec::new() })
+        let (arena, functions) = (Vec::new(), Vec::new());
+        Ok(CudaQueue { stream, staging: None, arena, first_slot: fresh_slots(), held: 0, functions, shared })
     }
 
     /// Makes the device the calling thread's: a queue may go from thread to thread.
@@ -40,8 +52,8 @@ impl CudaQueue {
 
     /// Where a buffer lies.
     fn address(&self, buffer: &Buffer) -> Result<u64> {
-        let memory = self.arena.get(buffer.slot());
-        memory.map(|memory| memory.at).ok_or_else(|| {
+        let own = buffer.slot().checked_sub(self.first_slot);
+        own.and_then(|at| self.arena.get(at)).map(|memory| memory.at).ok_or_else(|| {
             Error::Failed("internal error: a device buffer of another queue, or of a cleared one".into())
         })
     }
@@ -87,6 +99,7 @@ impl CudaQueue {
         self.enter()?;
         let done = self.stream.wait().map_err(Error::Failed);
         self.arena.clear();
+        self.first_slot = fresh_slots();
         self.shared.used.fetch_sub(self.held, Ordering::Relaxed);
         self.held = 0;
         done
@@ -109,7 +122,7 @@ impl Queue for CudaQueue {
             Ok(Some(memory)) => {
                 self.held += whole;
                 self.arena.push(memory);
-                Ok(Buffer::new(self.arena.len() - 1, bytes))
+                Ok(Buffer::new(self.first_slot + self.arena.len() - 1, bytes))
             }
             Ok(None) => {
                 self.shared.used.fetch_sub(whole, Ordering::Relaxed);

@@ -44,7 +44,8 @@ impl DevicePass {
         let block = cpu.focal().recipe().block_rows;
         loop {
             let weights = cpu.focal().weights();
-            let each = || backend.handles.iter().flat_map(|device| [device; LANES]);
+            // In turns, so that the first ones at work are on different devices.
+            let each = || (0..LANES).flat_map(|_| backend.handles.iter());
             let open = |device: &Arc<dyn Device>| AnyLane::open(&**device, weights, recipe, (shape, work));
             let opened = || each().map(open).collect();
             let lanes: Result<Vec<AnyLane>> = recorder.time(SET_UP, opened);
