@@ -87,7 +87,11 @@ pub fn plan(options: &Options, context: &Context) -> Result<Plan> {
     if options.inputs.len() == 1 && !refused.is_empty() {
         return Err(refused.swap_remove(0).1);
     }
-    let backend = context.seat.choose(&passes_device::fit_of(options, &plans, context.threads))?;
+    let fit = passes_device::fit_of(options, &plans, context.threads);
+    let backend = match options.shard {
+        Some(_) => context.seat.choose_for_part(&fit)?,
+        None => context.seat.choose(&fit)?,
+    };
     let told = refused.iter().map(|(path, error)| Refusal { path: path.clone(), reason: error.to_string() });
     Ok(Plan {
         method: options.method,
