@@ -56,10 +56,11 @@ fn losses(set: &Set, seed: u32, level: CpuLevel, room: usize) -> Vec<f64> {
     let folds = folds_of(set, seed, true);
     let mut sweep = Sweep::new((level, &recorder), Some(&predictor), set.epochs.shape, &ptp, &folds).unwrap();
     Epochs::new(&set.epochs, room).unwrap().by_times(|slab| sweep.add(slab)).unwrap();
+    let sums = sweep.into_losses();
     let mut all = vec![0.0; 2 * n * c];
     for channel in 0..c {
         let column: Vec<f64> = ptp.iter().skip(channel).step_by(c).copied().collect();
-        let (_, loss) = sweep.candidates(channel, &column, true);
+        let (_, loss) = sums.candidates(channel, &column, true);
         loss.iter().enumerate().for_each(|(i, l)| all[i * c + channel] = *l);
     }
     all
@@ -249,7 +250,7 @@ fn the_global_loss_curve() {
                 .collect();
             let mut sweep = Sweep::new((level, &recorder), None, set.epochs.shape, &maxima, &folds).unwrap();
             Epochs::new(&set.epochs, usize::MAX).unwrap().by_times(|slab| sweep.add(slab)).unwrap();
-            let (candidates, got) = sweep.candidates_of_all(&maxima);
+            let (candidates, got) = sweep.into_losses().candidates_of_all(&maxima);
             assert_eq!(candidates, set.array("global", "candidates").values, "{name}");
             for (g, w) in got.iter().zip(&want) {
                 assert!(g == w || (g - w).abs() <= 1e-12 * w, "{name} {level:?}: {g} instead of {w}");
