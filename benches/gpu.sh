@@ -27,11 +27,12 @@ step() {
         failed=1
         return
     fi
-    if timeout "$(left)" "$@" >"$scratch/step.txt" 2>&1; then
+    # A shell of its own, so that steps that are functions can be stopped, too.
+    if timeout "$(left)" bash -c 'set -o pipefail; "$@"' step "$@" >"$scratch/step.txt" 2>&1; then
         cat "$scratch/step.txt"
     else
-        failed=1
         echo "FAILED with $? after $((SECONDS - began)) s:"
+        failed=1
         tail -40 "$scratch/step.txt"
     fi
     echo "-- $((SECONDS - began)) s"
@@ -152,6 +153,8 @@ autoreject_full() {
         --n-interpolate 1,4,8
 }
 
+export scratch binary
+export -f facts build library_tests same_choices timed inputs autoreject_full
 {
     step "device" facts
     step "build" build
