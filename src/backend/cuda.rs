@@ -94,7 +94,7 @@ fn ceilings(context: &Context, capability: (i32, i32)) -> Ceilings {
     let clocks = 1e3 * told(Attribute::Clock) * told(Attribute::Multiprocessors);
     // Multiply-adds a clock and multiprocessor: data-centre devices have half as many double units
     // as single ones, the others a sixty-fourth.
-    let double = if matches!(capability, (8 | 9 | 10, 0)) { 64.0 } else { 2.0 };
+    let double = if matches!(capability, (8..=10, 0)) { 64.0 } else { 2.0 };
     let known = memory > 0.0 && clocks > 0.0;
     if !known {
         return Ceilings { bus: BUS, memory: 2e11, flop_f32: 4e12, flop_f64: 6e10, known };

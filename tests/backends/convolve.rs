@@ -195,7 +195,7 @@ fn pass(
     let recipe = gpu::recipe(weights, WorkType::F32, &request).unwrap();
     let backend = Backend::on(devices.clone(), CpuLevel::detect(), "test");
     let shape = Shape { height, width, rows, boundary: Boundary::Wrap };
-    let found = DevicePass::open(&backend, &recipe, &cpu, shape, &recorder).unwrap();
+    let found = DevicePass::open(&backend, &recipe, &cpu, (shape, WorkType::F32), &recorder).unwrap();
     let mut out = vec![0.0; plane.values.len()];
     let window = Window::whole(&plane.values, height, width, Boundary::Wrap);
     let counts = match &found {

@@ -8,12 +8,15 @@ use crate::backend::device::{Buffer, Kernel, Queue};
 use crate::error::{Error, Result};
 use std::ops::Range;
 
+/// Copies `[epoch][channel][sample]` of some epochs and some samples.
+pub type Read<'a> = dyn Fn(Range<usize>, Range<usize>, &mut [f64]) -> Result<()> + Sync + 'a;
+
 /// Where epochs come from.
 pub struct Loader<'a> {
     /// `[epoch][channel][sample]` of all of them, where they lie in memory.
     pub lent: Option<&'a [f64]>,
-    /// Copies `[epoch][channel][sample]` of some epochs and some samples.
-    pub read: &'a (dyn Fn(Range<usize>, Range<usize>, &mut [f64]) -> Result<()> + Sync),
+    /// For all else.
+    pub read: &'a Read<'a>,
     /// Samples of the recording.
     pub samples: usize,
 }

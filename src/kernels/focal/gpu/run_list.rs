@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_sums_of_a_list_cover_each_tap_once() {
         for (rows, cols) in [(41, 41), (3, 5), (1, 201), (35, 131)] {
-            let inside = |y: usize, x: usize| (y * 7 + x * x) % 5 != 0;
+            let inside = |y: usize, x: usize| !(y * 7 + x * x).is_multiple_of(5);
             let values: Vec<f64> =
                 (0..rows * cols).map(|i| if inside(i / cols, i % cols) { 2.0 } else { 0.0 }).collect();
             let list = run_list(&RunPlan::new(&values, rows, cols).unwrap(), (rows, cols));
