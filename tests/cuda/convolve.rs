@@ -154,11 +154,9 @@ fn definition<T: Real>(devices: &Devices) -> usize {
     let mut runs = 0;
     for (at, (height, width)) in [(1, 1), (1, 70), (37, 1), (33, 65), (70, 31)].into_iter().enumerate() {
         for (number, weights) in kernels().iter().enumerate() {
-            // One value added a thousand times: the definition's own chain of roundings is no random
-            // walk then, which its tolerance supposes.
-            if height * width == 1 && weights.values.len() > 200 {
-                continue;
-            }
+            // Windows that see the same cell many times: the definition's own chain of roundings is no
+            // random walk then, which its tolerance supposes. The exact order is still compared.
+            let repeats = height * width < weights.values.len();
             for (mode, boundary) in MODES.into_iter().enumerate() {
                 let seed = (at * 100 + number * 10 + mode) as u64;
                 let plane = plane::<T>(height, width, seed, (number + mode) % 2 == 0);
@@ -176,7 +174,7 @@ fn definition<T: Real>(devices: &Devices) -> usize {
                         };
                         let what = format!("{height}x{width}, kernel {number}, {boundary}, {nan:?}, {name}");
                         // The rule that rescales has a tolerance of its own: see the exact order below.
-                        if nan != NanRule::Ignore {
+                        if nan != NanRule::Ignore && !repeats {
                             compare(&what, (&plane, weights, boundary), &got, &want, false);
                         }
                         runs += 1;

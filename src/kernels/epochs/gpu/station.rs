@@ -61,7 +61,7 @@ impl Station {
     /// A station for the samples `stretch`, in as few slabs as its device has room for.
     ///
     /// # Errors
-    /// [`Error::DeviceMemory`] where not even one slab of [`STEP`] samples fits.
+    /// [`Error::DeviceMemory`] where not even one slab of 32 samples fits.
     pub fn new(queue: Box<dyn Queue>, [epochs, channels]: [usize; 2], stretch: Range<usize>) -> Result<Self> {
         if channels > MOST_GROUPS || epochs.saturating_mul(channels) > u32::MAX as usize / 8 {
             let found = format!("{epochs} epochs of {channels} channels are too many for a device");
@@ -278,7 +278,7 @@ impl Station {
     }
 
     /// Sums of x y, x x and y y over samples, `[epoch][channel][3]`, y being the median of what the
-    /// subsets predict; for at most [`MOST_SUBSETS`] subsets.
+    /// subsets predict; for at most [`MOST_SUBSETS`](super::MOST_SUBSETS) subsets.
     ///
     /// # Errors
     /// As [`Station::extremes`].
