@@ -87,7 +87,7 @@ pub fn leave(epochs: &Epochs) {
 
 /// `count` stretches of `samples` samples, or fewer where they would be too short.
 fn stretches(samples: usize, count: usize) -> Vec<Range<usize>> {
-    let step = samples.div_ceil(count.max(1)).next_multiple_of(STEP);
+    let step = samples.div_ceil(count.max(1)).next_multiple_of(STEP).max(STEP);
     (0..samples).step_by(step).map(|first| first..samples.min(first + step)).collect()
 }
 
