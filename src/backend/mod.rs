@@ -1,4 +1,4 @@
-//! Where kernels run: instruction-set levels of the CPU, threads, memory, and (later) devices.
+//! Where kernels run: instruction-set levels of the CPU, threads, memory, and devices.
 //!
 //! Detection happens here and nowhere else; the answers are passed on as plain values, each with
 //! the reason that the report and `-v` tell.
