@@ -75,7 +75,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "io", "array", "units", "error"],
     ),
     (
-        "commands/autoreject/{recording,reading,reading/cutting,fellows,sources,placing,cleaned,copying,reject_log,state,state/read,state/write,summary}.rs",
+        "commands/autoreject/{recording,reading,reading/cutting,fellows,sources,placing,cleaned,copying,reject_log,state,state/read,state/write,summary,unpacked}.rs",
         &["commands", "io", "array", "error"],
     ),
     (
@@ -95,7 +95,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // They give kernels the machine's instruction set.
     (
         "commands/decode/{encode,mark_models,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
-        &["commands", "kernels", "backend", "error"],
+        &["commands", "kernels", "backend", "units", "error"],
     ),
     // All else in a command's folder is pure.
     ("commands/*/**", &["commands", "kernels", "array", "units", "error"]),

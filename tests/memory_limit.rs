@@ -7,11 +7,18 @@ use common::{done, fixture, nissl, splitmix, write_npy};
 use nissl::array::Dtype;
 use nissl::io::{self, DatasetSpec};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Runs the command and returns the most memory it had resident, mapped pages included, bytes: the
 /// kernel's own high-water mark, looked at until the process is gone.
 fn peak(command: &mut Command) -> u64 {
+    let (most, status, said) = watched(command);
+    assert!(status.success(), "{command:?}: {said}");
+    most
+}
+
+/// The same however the command ends, with its status and what it said.
+fn watched(command: &mut Command) -> (u64, ExitStatus, String) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -23,8 +30,7 @@ fn peak(command: &mut Command) -> u64 {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let ended = child.wait_with_output().unwrap();
-    assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
-    most
+    (most, ended.status, String::from_utf8_lossy(&ended.stderr).into_owned())
 }
 
 /// Numbers that deflate can do something with.
@@ -76,20 +82,70 @@ fn rasters_ten_times_the_limit_stay_under_it() {
     assert!(std::fs::read(at("a.npy")).unwrap() == std::fs::read(at("d.npy")).unwrap());
 }
 
-/// The least that works is 83 MiB here, so the input is but several times the limit.
+/// The least that works is 83 MiB here, so the input is but some times the limit.
 #[test]
 fn epochs_several_times_the_limit_stay_under_it() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    // 400 MiB, of which 184 may be resident.
-    let shape = [40, 64, 20_480];
+    // 260 MiB, of which 184 may be resident.
+    let shape = [40, 64, 13_312];
     let bytes: Vec<u8> = values(shape.iter().product()).flat_map(f64::to_le_bytes).collect();
     write_npy(&at("in.npy"), "<f8", &shape, &bytes);
     drop(bytes);
-    let mut command = nissl(&["autoreject"]);
-    command.arg(at("in.npy")).arg("-o").arg(at("out"));
-    command.args(["--montage", "biosemi64", "--sfreq", "500", "--threshold-search", "exact"]);
-    holds(command.args(["--cv", "3", "--n-interpolate", "1", "--consensus", "0.3"]), 84);
+    let run = |input: &str, output: &str| {
+        let mut command = nissl(&["autoreject"]);
+        command.arg(at(input)).arg("-o").arg(at(output));
+        command.args(["--montage", "biosemi64", "--sfreq", "500", "--threshold-search", "exact"]);
+        holds(command.args(["--cv", "3", "--n-interpolate", "1", "--consensus", "0.3"]), 84);
+        std::fs::read(at(output).join("reject_log.npz")).unwrap()
+    };
+    let plain = run("in.npy", "out");
+    // Packed by whole epochs: unpacked once beside the results instead of at every stretch of samples.
+    let mut writer = io::create(&at("in.h5")).unwrap();
+    let spec = DatasetSpec {
+        path: "epochs/data".into(),
+        shape: shape.map(|n| n as u64).to_vec(),
+        dtype: Dtype::F64,
+        chunks: Some(vec![1, 64, 13_312]),
+        deflate: Some(1),
+        fill: None,
+    };
+    let id = writer.create(&spec).unwrap();
+    for epoch in std::fs::read(at("in.npy")).unwrap()[128..].chunks(8 * 64 * 13_312) {
+        writer.append(id, epoch).unwrap();
+    }
+    writer.finish().unwrap();
+    assert!(run("in.h5", "packed") == plain);
+}
+
+/// A run that is refused keeps to its limit, too: 134 MiB of spikes that all encode, 200 allowed.
+fn refused_within_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let array = |path: &str, shape: &[usize], values: &mut dyn Iterator<Item = f64>| {
+        let path = folder.path().join("in").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let bytes: Vec<u8> = values.take(shape.iter().product()).flat_map(f64::to_le_bytes).collect();
+        write_npy(&path, "<f8", shape, &bytes);
+    };
+    let samples = 20_000;
+    array("position/time.npy", &[samples], &mut (0..).map(|i| f64::from(i) * 0.05));
+    array("position/data.npy", &[samples, 1], &mut (0..).map(|i| (f64::from(i) * 0.01).sin() * 50.0));
+    let spikes = 650_000;
+    for electrode in 0..3 {
+        let step = 0.05 * samples as f64 / spikes as f64;
+        array(
+            &format!("electrodes/{electrode}/spike_times.npy"),
+            &[spikes],
+            &mut (0..).map(|i| f64::from(i) * step),
+        );
+        array(&format!("electrodes/{electrode}/features.npy"), &[spikes, 8], &mut splitmix(3, spikes * 8));
+    }
+    let mut command = nissl(&["decode", "-q", "--threads", "2", "--memory", "200M", "-o"]);
+    command.arg(folder.path().join("out.nc")).arg(folder.path().join("in"));
+    let (most, status, said) = watched(&mut command);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("over --memory 200M"), "{said}");
+    assert!(most < (200 << 20) + BESIDE, "{} MiB resident: {said}", most >> 20);
 }
 
 #[test]
@@ -114,6 +170,7 @@ fn a_recording_too_large_for_the_limit_is_refused_with_the_least_that_works() {
     // 15,000 rows of posterior, several times what the run may hold beside the recording.
     let most = peak(&mut decode(&told, "out.nc"));
     assert!(most < limit + BESIDE, "{} MiB with --memory {told}", most >> 20);
+    refused_within_the_limit();
     // A recording that alone is too large tells about how much it takes.
     let refused = decode("1M", "other.nc").output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();

@@ -35,6 +35,18 @@ pub struct DeviceFacts {
     pub set_up_s: f64,
 }
 
+impl DeviceFacts {
+    /// Memory for what goes on beside the main work, such as a filter behind a likelihood, bytes.
+    pub fn side_memory(&self) -> u64 {
+        self.memory / 8
+    }
+
+    /// Memory for the main work, bytes.
+    pub fn main_memory(&self) -> u64 {
+        self.memory - self.side_memory()
+    }
+}
+
 /// Rates of a device, for the estimate under `--backend auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ceilings {

@@ -1,7 +1,7 @@
 //! Outputs appear whole or not at all: written beside, synced, renamed.
 //!
 //! [`check_output`] and [`check_folder`] refuse, before any work, what could not end well;
-//! [`Beside`] is the file under construction. A killed process leaves at most a hidden `.NAME.nissl-PID-N.tmp`; one that
+//! [`Beside`] is the file under construction. A killed process leaves at most a hidden `.NAME.nissl-PID-TOKEN-N.tmp`; one that
 //! is interrupted removes even that, by [`remove_unfinished`] from its signal-handling thread.
 
 mod checks;
@@ -12,15 +12,23 @@ use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Temporary files of this process that still wait for their rename.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Tells this process from all others: on two nodes of a cluster that share a folder, two may have
+/// the same number.
+fn token() -> u32 {
+    static TOKEN: OnceLock<u32> = OnceLock::new();
+    *TOKEN.get_or_init(|| RandomState::new().hash_one(std::process::id()) as u32)
+}
 
 /// Longest part of the final name that the temporary name keeps: names end at 255 bytes.
 const KEPT_NAME: usize = 200;
@@ -61,16 +69,14 @@ impl Beside {
         let name = target.file_name().ok_or_else(|| not_a_file_name(&target))?;
         let name = &name.as_bytes()[..name.len().min(KEPT_NAME)];
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let tail = format!(".nissl-{}-{number}.tmp", std::process::id());
+        let tail = format!(".nissl-{}-{:08x}-{number}.tmp", std::process::id(), token());
         let temporary =
             target.with_file_name(OsString::from_vec([b".".as_slice(), name, tail.as_bytes()].concat()));
         let mut waiting = unfinished();
-        // A leftover of a killed process with the same id is nobody's: take its place.
         let file = File::options()
             .read(true)
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .open(&temporary)
             .map_err(Error::io(&target, "create"))?;
         waiting.insert(temporary.clone());

@@ -42,6 +42,14 @@ impl ScratchFile {
     pub fn read_at(&self, at: u64, out: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(out, at).map_err(Error::io(&self.beside, "read intermediate rows beside"))
     }
+
+    /// Gives back the room on the disk; what was written is gone.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn clear(&self) -> Result<()> {
+        self.file.set_len(0).map_err(Error::io(&self.beside, "empty intermediate rows beside"))
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +67,7 @@ mod tests {
         scratch.read_at(0, &mut back).unwrap();
         assert_eq!(&back, b"firstrows");
         assert!(scratch.read_at(6, &mut back).is_err());
+        scratch.clear().unwrap();
+        assert!(scratch.read_at(0, &mut back[..1]).is_err());
     }
 }

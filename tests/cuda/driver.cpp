@@ -8,6 +8,7 @@
 //   NISSL_SIM_CUDA_DEVICES=N          devices (1)
 //   NISSL_SIM_CUDA_MEMORY=BYTES       memory of each (4 GiB)
 //   NISSL_SIM_CUDA_FAIL_ALLOCATION=N  the N-th allocation fails; N+ : all from the N-th on
+//   NISSL_SIM_CUDA_FAIL_LAUNCH=NAME:N launches of this kernel fail from the N-th on
 //   NISSL_SIM_CUDA_LOG=FILE           counts as JSON when the process ends
 #include "fibers.h"
 
@@ -121,6 +122,14 @@ bool fails(uint64_t nth) {
     char *end = nullptr;
     uint64_t from = std::strtoull(text, &end, 10);
     return *end == '+' ? nth >= from : nth == from;
+}
+
+bool launch_fails(const std::string &kernel) {
+    const char *text = std::getenv("NISSL_SIM_CUDA_FAIL_LAUNCH");
+    const std::string named = text ? text : "";
+    const size_t colon = named.find(':');
+    return colon != std::string::npos && named.substr(0, colon) == kernel &&
+           launches[kernel] + 1 >= std::strtoull(named.c_str() + colon + 1, nullptr, 10);
 }
 
 struct Log {
@@ -442,6 +451,11 @@ API cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
                 size_t(bx) * by * bz <= 1024;
     if (!own || !what || !fits || shared || extra)
         return INVALID_VALUE;
+    {
+        std::lock_guard<std::mutex> guard(counting);
+        if (launch_fails(what->name))
+            return INVALID_VALUE;
+    }
     sim::Task task = what->kernel->bind(values);
     own->push([=] {
         if (!sim::run_grid({gx, gy, gz}, {bx, by, bz}, task)) {

@@ -10,6 +10,7 @@ mod common;
 mod focal_common;
 
 mod autoreject;
+mod chain;
 mod convolve;
 #[path = "../backends/decode.rs"]
 mod decode;
@@ -43,7 +44,7 @@ fn tests_of_the_library_hold_on_the_simulated_device() {
         return;
     }
     let cache = tempfile::tempdir().unwrap();
-    for (tests, count) in [("convolve::", 3), ("decode::", 4), ("device::", 2)] {
+    for (tests, count) in [("convolve::", 3), ("decode::", 4), ("device::", 2), ("chain::on_", 2)] {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(INSIDE, "1").env("LD_LIBRARY_PATH", driver::folder()).env("XDG_CACHE_HOME", cache.path());
         let output = common::done(command.args([tests, "--nocapture"]));

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// One cluster at a time: its jobs share the machine's few cores.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// How long anything may take before a test gives up: far more than on the slowest machine, since
+/// waiting costs a test nothing unless it fails.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
 /// A running cluster; its daemons end when it is dropped.
 pub struct Cluster {
     _turn: MutexGuard<'static, ()>,
@@ -70,8 +74,8 @@ impl Cluster {
     }
 
     /// Waits until the job is no longer in the queue.
-    pub fn wait(&self, job: &str, seconds: u64) {
-        let end = Instant::now() + Duration::from_secs(seconds);
+    pub fn wait(&self, job: &str) {
+        let end = Instant::now() + PATIENCE;
         loop {
             let queue =
                 self.command("squeue", Path::new("/")).args(["-h", "-o", "%i", "-j", job]).output().unwrap();
@@ -80,6 +84,32 @@ impl Cluster {
             }
             assert!(Instant::now() < end, "job {job} did not end: {}", self.job(job));
             std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Stops the program in all jobs of this cluster, between two instructions.
+    pub fn hold(&self) -> Held {
+        let conf = format!("SLURM_CONF={}", self.conf);
+        let is_ours = |pid: &u32| {
+            let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program == Path::new(env!("CARGO_BIN_EXE_nissl")) && has_in_environment(*pid, &conf)
+        };
+        let held = Held(processes().into_iter().filter(is_ours).collect());
+        held.send("-STOP");
+        held
+    }
+
+    /// Waits until SLURM has begun to end an array element at its time limit.
+    pub fn wait_for_limit(&self, element: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let mut squeue = self.command("squeue", Path::new("/"));
+            let state = text(&squeue.args(["-h", "-o", "%T", "-j", element]).output().unwrap());
+            if state.trim() != "RUNNING" {
+                return;
+            }
+            assert!(Instant::now() < end, "{element} is not ended: {}", self.job(element));
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -98,9 +128,7 @@ impl Cluster {
         // Every task has the job's number and the cluster in its environment; the step daemon is a parent.
         let wanted = [format!("SLURM_JOB_ID={job}"), format!("SLURM_CONF={}", self.conf)];
         for pid in processes() {
-            let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            let has = |entry: &String| environ.split(|&b| b == 0).any(|found| found == entry.as_bytes());
-            if wanted.iter().all(has) {
+            if wanted.iter().all(|entry| has_in_environment(pid, entry)) {
                 lost.extend([parent(pid), pid]);
             }
         }
@@ -118,6 +146,32 @@ impl Cluster {
             self.command("scontrol", Path::new("/")).args(["show", "job", "-o", job]).output().unwrap();
         text(&output)
     }
+}
+
+/// Processes that were stopped; they go on when this is dropped at the latest.
+pub struct Held(Vec<u32>);
+
+impl Held {
+    pub fn go_on(self) {
+        drop(self);
+    }
+
+    fn send(&self, signal: &str) {
+        for pid in &self.0 {
+            let _ = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.send("-CONT");
+    }
+}
+
+fn has_in_environment(pid: u32, entry: &str) -> bool {
+    let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environ.split(|&b| b == 0).any(|found| found == entry.as_bytes())
 }
 
 /// Numbers of all processes.

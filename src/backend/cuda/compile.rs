@@ -107,7 +107,9 @@ fn keep(path: &Path, ptx: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    // Nodes of a cluster may share the folder and the number of a process.
+    let mark: u64 = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    let beside = path.with_extension(format!("{}-{mark:x}.part", std::process::id()));
     std::fs::write(&beside, ptx)?;
     std::fs::rename(&beside, path).inspect_err(|_| {
         let _ = std::fs::remove_file(&beside);

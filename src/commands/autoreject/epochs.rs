@@ -1,10 +1,12 @@
 //! Epochs of some picks, held in memory or read piece by piece (spec autoreject 14, 16).
 
+use super::unpacked::Unpacked;
 use crate::array::pages::{Lent, Pages};
 use crate::error::Result;
 use crate::kernels::epochs::gpu::Station;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Mutex;
 
 /// Where epochs come from: float64, SI units.
@@ -24,6 +26,12 @@ pub trait Source: Sync {
     /// The file cannot be read.
     fn lend(&self) -> Result<Option<Lent>> {
         Ok(None)
+    }
+
+    /// True where some samples of all epochs cost as much to read as all of them: storage that is
+    /// decoded in blocks.
+    fn laborious(&self) -> bool {
+        false
     }
 }
 
@@ -74,6 +82,8 @@ pub struct Epochs<'a> {
     shape: [usize; 3],
     /// All values, where they fit.
     held: Option<Held>,
+    /// All values on disk, where they do not and the source is laborious.
+    unpacked: Option<Unpacked>,
     /// Values that may be in memory at once.
     room: usize,
     /// Where devices work on them, in order of time; none for the CPU.
@@ -98,7 +108,21 @@ impl<'a> Epochs<'a> {
                 }
             });
         }
-        Ok(Epochs { source, shape, held, room, stations: Mutex::default() })
+        Ok(Epochs { source, shape, held, unpacked: None, room, stations: Mutex::default() })
+    }
+
+    /// The same, where walks do not decode a laborious source again and again: what is not held is
+    /// unpacked once into a nameless file in the folder of `beside`, 8 bytes a value.
+    ///
+    /// # Errors
+    /// Those of [`Epochs::new`]; no room on the disk.
+    pub fn beside(source: &'a dyn Source, room: usize, beside: &Path) -> Result<Self> {
+        let mut epochs = Epochs::new(source, room)?;
+        if epochs.passes() > 1 && source.laborious() {
+            let slab = slab_samples(epochs.shape, room);
+            epochs.unpacked = Some(Unpacked::new(source, (room, slab), beside)?);
+        }
+        Ok(epochs)
     }
 
     /// Epochs, channels, samples.
@@ -117,6 +141,14 @@ impl<'a> Epochs<'a> {
     /// Passes over the input that one walk in time takes.
     pub fn passes(&self) -> usize {
         if self.held.is_some() { 1 } else { self.shape[2].div_ceil(slab_samples(self.shape, self.room)) }
+    }
+
+    /// What is not held, from where it lies.
+    fn fetch(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
+        match &self.unpacked {
+            Some(unpacked) => unpacked.read(epochs, samples, out),
+            None => self.source.read(epochs, samples, out),
+        }
     }
 
     fn slab<'b>(&self, values: &'b [f64], epochs: &Range<usize>, samples: &Range<usize>) -> Slab<'b> {
@@ -144,7 +176,7 @@ impl<'a> Epochs<'a> {
         for start in (0..n).step_by(step) {
             let epochs = start..n.min(start + step);
             let values = &mut buffer.values_mut()[..epochs.len() * c * t];
-            self.source.read(epochs.clone(), 0..t, values)?;
+            self.fetch(epochs.clone(), 0..t, values)?;
             take(self.slab(values, &epochs, &(0..t)))?;
         }
         Ok(())
@@ -165,7 +197,7 @@ impl<'a> Epochs<'a> {
         for start in (0..t).step_by(step) {
             let samples = start..t.min(start + step);
             let values = &mut buffer.values_mut()[..n * c * samples.len()];
-            self.source.read(0..n, samples.clone(), values)?;
+            self.fetch(0..n, samples.clone(), values)?;
             take(self.slab(values, &(0..n), &samples))?;
         }
         Ok(())
@@ -177,7 +209,7 @@ impl<'a> Epochs<'a> {
     /// The source cannot be read.
     pub fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
         let [_, c, t] = self.shape;
-        let Some(values) = self.held() else { return self.source.read(epochs, samples, out) };
+        let Some(values) = self.held() else { return self.fetch(epochs, samples, out) };
         let rows = values[epochs.start * c * t..epochs.end * c * t].par_chunks_exact(t.max(1));
         rows.zip(out.par_chunks_exact_mut(samples.len().max(1))).with_min_len(c).for_each(|(row, out)| {
             out.copy_from_slice(&row[samples.clone()]);
@@ -196,7 +228,7 @@ impl<'a> Epochs<'a> {
                 out.copy_from_slice(&values[epoch * length..][..length]);
                 Ok(())
             }
-            None => self.source.read(epoch..epoch + 1, 0..self.shape[2], out),
+            None => self.fetch(epoch..epoch + 1, 0..self.shape[2], out),
         }
     }
 }

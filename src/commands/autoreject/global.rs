@@ -67,6 +67,10 @@ impl Source for Decimated<'_> {
         [n, c, t.saturating_sub(self.first).div_ceil(self.step)]
     }
 
+    fn laborious(&self) -> bool {
+        self.source.laborious()
+    }
+
     fn read(&self, epochs: Range<usize>, samples: Range<usize>, out: &mut [f64]) -> Result<()> {
         let [_, channels, all] = self.source.shape();
         let wanted = samples.len();

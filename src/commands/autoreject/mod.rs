@@ -45,6 +45,7 @@ pub mod state;
 pub mod summary;
 pub mod test_medians;
 pub mod tsv;
+mod unpacked;
 pub mod votes;
 mod work;
 

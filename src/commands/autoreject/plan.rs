@@ -50,6 +50,9 @@ pub struct SubjectPlan {
     pub held: bool,
     /// Walks over the file for one stage, where they are not held.
     pub passes: usize,
+    /// True where they are first unpacked beside the results, since decoding the file anew for every walk
+    /// would cost more.
+    pub unpacked: bool,
     /// Floating point operations, about.
     pub flop: u64,
     /// Most memory it takes, about, bytes.
@@ -207,6 +210,10 @@ impl SubjectPlan {
         }
         let held = if self.held {
             "held in memory, the file is read once for them".to_owned()
+        } else if self.unpacked {
+            let channels: usize = self.groups.iter().map(|group| group.channels).sum();
+            let bytes = format_bytes(8 * (n * channels * t) as u64);
+            format!("larger than memory and packed: unpacked once beside the results ({bytes} of disk)")
         } else {
             format!("larger than memory: {} passes over the file for each walk in time", self.passes)
         };

@@ -157,6 +157,7 @@ fn subject(
     let room = ((context.memory - fixed) / 8) as usize / (whole + thin) * whole;
     let all: usize = values.iter().product();
     let held = all <= room;
+    let passes = if held { 1 } else { shape[2].div_ceil(slab_samples(values, room)) };
     let plan = SubjectPlan {
         path: input.path.clone(),
         dataset: recording.info().path.clone(),
@@ -169,7 +170,8 @@ fn subject(
         n_interpolate: grids.n_interpolate,
         cv: grids.cv,
         held,
-        passes: if held { 1 } else { shape[2].div_ceil(slab_samples(values, room)) },
+        passes,
+        unpacked: passes > 1 && recording.is_laborious(),
         flop: groups.iter().map(|g| flop(options, shape, g.picks.len())).sum(),
         memory: fixed + 8 * (if held { all } else { room } / whole * (whole + thin)) as u64,
     };

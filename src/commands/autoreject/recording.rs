@@ -225,6 +225,11 @@ impl Recording {
         self.numbers
     }
 
+    /// True where any stretch of samples is decoded from whole blocks of the storage.
+    pub fn is_laborious(&self) -> bool {
+        self.stored().serial
+    }
+
     pub(super) fn stored(&self) -> Epochs<'_> {
         let info = self.dataset.info();
         let serial = info.fortran || info.chunks.is_some() || self.container.format() == Format::Npz;

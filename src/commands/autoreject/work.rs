@@ -27,6 +27,7 @@ use crate::kernels::epochs::Predictor;
 use crate::kernels::spline::{self, Spline};
 use crate::report;
 use std::ops::Range;
+use std::path::PathBuf;
 
 /// Some channels of a recording.
 pub struct Picked<'a> {
@@ -52,6 +53,10 @@ impl Source for Picked<'_> {
 
     fn lend(&self) -> Result<Option<Lent>> {
         self.recording.lend(self.picks)
+    }
+
+    fn laborious(&self) -> bool {
+        self.recording.is_laborious()
     }
 }
 
@@ -80,7 +85,11 @@ impl<'a> Work<'a> {
         let total: usize = sources.iter().map(|s| s.picks.len()).sum();
         let share =
             |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
-        let load = || sources.iter().map(|s| Epochs::new(s, share(s))).collect();
+        if self.plan.unpacked {
+            std::fs::create_dir_all(&self.plan.folder).map_err(Error::io(&self.plan.folder, "create"))?;
+        }
+        let beside = self.beside();
+        let load = || sources.iter().map(|s| Epochs::beside(s, share(s), &beside)).collect();
         let loaded: Result<Vec<Epochs>> = self.context.recorder.time("read", load);
         let [epochs, _, samples] = self.plan.shape;
         let bytes = (8 * epochs * samples * total) as u64;
@@ -89,6 +98,11 @@ impl<'a> Work<'a> {
             self.context.recorder.count("read", work);
         }
         loaded
+    }
+
+    /// Where files without a name lie: in the folder of the results.
+    fn beside(&self) -> PathBuf {
+        self.plan.folder.join("epochs")
     }
 
     /// Decides on epochs and channels.
@@ -253,7 +267,7 @@ impl<'a> Work<'a> {
             };
             let fit = if self.options.decim > 1 {
                 let thin = Decimated::new(&source, self.options.decim, recording.tmin(), sfreq);
-                searched(&Epochs::new(&thin, self.subject.room / self.options.decim)?)
+                searched(&Epochs::beside(&thin, self.subject.room / self.options.decim, &self.beside())?)
             } else {
                 searched(epochs)
             }

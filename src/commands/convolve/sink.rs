@@ -6,12 +6,11 @@
 //! stays that of a strip.
 
 use crate::array::Real;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::io::scratch::ScratchFile;
 use crate::io::{DatasetId, Writer};
 use crate::kernels::focal::BlockCounts;
 use crate::pipeline::{Chunk, Sink};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Results of one strip.
@@ -157,33 +156,19 @@ pub fn append_by_rows(writer: &mut dyn Writer, rows: u64, pair: [(DatasetId, &[u
     Ok(())
 }
 
-/// A temporary file without a name: gone with the process, however it ends.
+/// Rows that wait in a file without a name.
 struct Spool {
-    file: File,
-    path: PathBuf,
+    file: ScratchFile,
     length: u64,
 }
 
 impl Spool {
     fn beside(output: &Path) -> Result<Self> {
-        let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let path = (0..1000)
-            .map(|n| folder.join(format!(".{name}.nissl-{}-{n}.spool", std::process::id())))
-            .find(|path| !path.exists())
-            .ok_or_else(|| Error::Failed(format!("{}: no free name for a spool file", folder.display())))?;
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(Error::io(&path, "create"))?;
-        std::fs::remove_file(&path).map_err(Error::io(&path, "unlink"))?;
-        Ok(Spool { file, path, length: 0 })
+        Ok(Spool { file: ScratchFile::beside(output)?, length: 0 })
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(Error::io(&self.path, "write"))?;
+        self.file.write_at(self.length, bytes)?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -191,16 +176,15 @@ impl Spool {
     /// Hands everything to `take` in pieces no larger than `buffer` already was, and starts anew.
     fn drain(&mut self, buffer: &mut Vec<u8>, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let piece = buffer.len().max(1 << 16) as u64;
-        self.file.seek(SeekFrom::Start(0)).map_err(Error::io(&self.path, "rewind"))?;
-        while self.length > 0 {
-            let length = piece.min(self.length);
+        let mut at = 0;
+        while at < self.length {
+            let length = piece.min(self.length - at);
             buffer.resize(length as usize, 0);
-            self.file.read_exact(buffer).map_err(Error::io(&self.path, "read"))?;
+            self.file.read_at(at, buffer)?;
             take(buffer)?;
-            self.length -= length;
+            at += length;
         }
-        self.file.set_len(0).map_err(Error::io(&self.path, "empty"))?;
-        self.file.seek(SeekFrom::Start(0)).map_err(Error::io(&self.path, "rewind"))?;
-        Ok(())
+        self.length = 0;
+        self.file.clear()
     }
 }

@@ -6,23 +6,29 @@ use super::mask;
 use super::model_file::{self, Given};
 use super::options::{Interior, Options};
 use super::selection::{self, EncodingSamples, Interval};
-use super::session::Session;
+use super::session::{Session, SpikeTrain};
 use super::track::TrackGraph;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
+use crate::units::format_bytes;
+use std::ops::Range;
 use std::path::Path;
+
+/// Spikes of one train that encode, as ranges of their numbers.
+type Spikes = Vec<Range<usize>>;
 
 /// Defaults of the peer's model classes.
 const POSITION_STD: f64 = 6.0;
 const WAVEFORM_STD: f64 = 24.0;
 const BIN_SIZE: f64 = 2.0;
 
-/// Fits the model to `session`, or loads the one that was asked for.
+/// Fits the model to `session`, or loads the one that was asked for; `machine` is the memory limit
+/// and the instruction set.
 ///
 /// # Errors
-/// Data, files or flags that do not fit.
-pub fn model(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
-    let Some(path) = &options.encoding_model else { return fit(options, session, level) };
+/// Data, files or flags that do not fit, or a model that the memory does not hold beside `session`.
+pub fn model(options: &Options, session: &Session, machine: (u64, CpuLevel)) -> Result<EncodingModel> {
+    let Some(path) = &options.encoding_model else { return fit(options, session, machine) };
     let model = stored(options, path)?;
     let place = path.display().to_string();
     check_trains(&model, session, &place)?;
@@ -83,7 +89,32 @@ fn check_trains(model: &EncodingModel, session: &Session, place: &str) -> Result
     Ok(())
 }
 
-fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<EncodingModel> {
+/// What a run may take beyond its limit until it knows what it needs: half of what is promised.
+const BEYOND: u64 = 48 << 20;
+
+/// Refuses a model far too large beside the recording before it is copied together. One that is nearly
+/// small enough is made all the same: the refusal then tells the least that works.
+fn check_room(session: &Session, samples: &EncodingSamples, spikes: &[Spikes], limit: u64) -> Result<()> {
+    let values = |(train, ranges): (&SpikeTrain, &Spikes)| {
+        let weighed = usize::from(!samples.weights.is_empty());
+        ranges.iter().map(Range::len).sum::<usize>() * (train.width + samples.axes + weighed)
+    };
+    let of_spikes: usize = session.trains.iter().zip(spikes).map(values).sum();
+    let model = 8 * (of_spikes + samples.data.len() + samples.weights.len());
+    let taken = session.bytes() + model as u64;
+    if taken <= limit.saturating_add(BEYOND) {
+        return Ok(());
+    }
+    Err(Error::Failed(format!(
+        "{}: the recording and the spikes that encode take {}, over --memory {}; their tables and the rows in \
+         work come on top: give more than that",
+        session.place,
+        format_bytes(taken),
+        format_bytes(limit)
+    )))
+}
+
+fn fit(options: &Options, session: &Session, (memory, level): (u64, CpuLevel)) -> Result<EncodingModel> {
     let intervals = options
         .encode
         .as_ref()
@@ -91,8 +122,9 @@ fn fit(options: &Options, session: &Session, level: CpuLevel) -> Result<Encoding
     let positions = &session.positions;
     let samples = selection::encoding_samples(positions, intervals.as_deref(), &session.place)?;
     let (grid, track) = environment(options, session).map_err(Error::within(&session.place))?;
-    let trains = session.trains.iter().map(|train| {
-        let ranges = samples.spikes(&train.times);
+    let spikes: Vec<Spikes> = session.trains.iter().map(|train| samples.spikes(&train.times)).collect();
+    check_room(session, &samples, &spikes, memory)?;
+    let trains = session.trains.iter().zip(spikes).map(|(train, ranges)| {
         let marks = ranges.iter().flat_map(|r| &train.marks[r.start * train.width..r.end * train.width]);
         EncodingTrain {
             name: train.name.clone(),

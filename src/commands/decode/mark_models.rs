@@ -162,9 +162,15 @@ impl Electrodes<'_> {
 }
 
 impl MarkModels {
-    /// Chooses for every electrode, and makes the tables if they fit in a part of `memory` bytes.
-    pub fn new(options: &Options, electrodes: Electrodes<'_>, (memory, level): (u64, CpuLevel)) -> Self {
-        let most = (memory / SHARE_OF_A_UNIT, memory / SHARE_WHILE_PLANNING);
+    /// Chooses for every electrode, and makes the tables if they fit in a part of what `memory` bytes
+    /// leave beside the `taken` ones of recording and model.
+    pub fn new(
+        options: &Options,
+        electrodes: Electrodes<'_>,
+        taken: u64,
+        (memory, level): (u64, CpuLevel),
+    ) -> Self {
+        let most = (memory / SHARE_OF_A_UNIT, memory.saturating_sub(taken) / SHARE_WHILE_PLANNING);
         MarkModels::within(options, electrodes, most, level)
     }
 

@@ -24,6 +24,7 @@ mod numbers;
 mod nwb;
 pub mod options;
 mod part;
+mod passes_chain;
 mod passes_filter;
 mod passes_likelihood;
 mod passes_local;

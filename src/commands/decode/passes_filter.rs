@@ -3,13 +3,16 @@
 //! Every row is kept for the smoother, and the prediction at the start of each block of rows as a
 //! checkpoint to filter that block again from.
 
+use super::passes_chain;
 use super::passes_likelihood::{LikelihoodRows, Value};
 use super::results::{ResultFile, Variable};
 use super::store::RowStore;
 use crate::array::Real;
 use crate::error::Result;
-use crate::kernels::hmm::{Chain, Filter, Likelihood, Outcome};
+use crate::kernels::hmm::gpu::DeviceChain;
+use crate::kernels::hmm::{Chain, Filter, FilterState, Likelihood, Outcome};
 use crate::pipeline::{Chunk, Sink};
+use crate::report::Recorder;
 
 /// What the forward walk leaves for the backward one.
 pub struct Forward<T> {
@@ -28,6 +31,12 @@ pub struct Forward<T> {
 }
 
 impl<T> Forward<T> {
+    /// Prediction at row `first`, which begins a block, for `columns` columns.
+    pub fn checkpoint(&self, first: usize, columns: usize) -> &[f64] {
+        let at = first / self.block * columns;
+        &self.checkpoints[at..at + columns]
+    }
+
     /// What the filter said of `row`.
     pub fn outcome(&self, row: usize) -> Outcome {
         match self.restarts.binary_search(&row) {
@@ -52,6 +61,8 @@ pub struct Written {
 pub struct Filtering<'a, T> {
     chain: &'a Chain,
     filter: Filter<&'a Chain>,
+    /// Does the filter's work where there is one.
+    device: Option<(DeviceChain, &'a Recorder)>,
     forward: Forward<T>,
     written: Written,
     results: &'a mut ResultFile,
@@ -80,12 +91,18 @@ impl<'a, T: Value> Filtering<'a, T> {
         Filtering {
             chain,
             filter: Filter::new(chain),
+            device: None,
             forward,
             written,
             results,
             filtered,
             out: Default::default(),
         }
+    }
+
+    /// The same on a device, which must be before the first row, too; `recorder` is told if it fails.
+    pub fn on(self, device: Option<DeviceChain>, recorder: &'a Recorder) -> Self {
+        Filtering { device: device.map(|device| (device, recorder)), ..self }
     }
 
     /// After the last row.
@@ -111,6 +128,45 @@ impl<'a, T: Value> Filtering<'a, T> {
             spread(self.chain, values, offset, &mut self.out[2]);
         }
         self.forward.offsets.push(offset);
+    }
+
+    /// Takes the rows from `first` on where there is a device and it does not fail; from then on, the CPU.
+    fn on_device(&mut self, first: usize, rows: &LikelihoodRows<T>) -> bool {
+        let Some((device, recorder)) = &mut self.device else { return false };
+        let how = (self.chain, self.written, self.forward.block);
+        match passes_chain::filter(device, how, (first, &rows.values), self.filter.predicted()) {
+            Ok(done) => {
+                self.take(first, rows, done);
+                true
+            }
+            Err(error) => {
+                recorder.warn(format!("{error}; the CPU filters the rest"));
+                self.device = None;
+                false
+            }
+        }
+    }
+
+    /// Takes over what a device found of the rows from `first` on.
+    fn take(&mut self, first: usize, rows: &LikelihoodRows<T>, done: passes_chain::Filtered) {
+        let FilterState { mut log_likelihood, mut restarts, .. } = *self.filter.state();
+        for (at, (told, &offset)) in done.told.iter().zip(&rows.offset).enumerate() {
+            log_likelihood += told.log_evidence.map_or(0.0, |evidence| evidence + offset);
+            if told.outcome == Outcome::Restarted {
+                restarts += 1;
+                self.forward.restarts.push(first + at);
+            }
+        }
+        if self.written.loglik {
+            for (row, &offset) in rows.values.chunks_exact(self.chain.row_width()).zip(&rows.offset) {
+                spread(self.chain, row, offset, &mut self.out[2]);
+            }
+        }
+        self.out[0].extend(done.filtered);
+        self.out[1].extend(done.predictive);
+        self.forward.checkpoints.extend(done.checkpoints);
+        self.forward.offsets.extend_from_slice(&rows.offset);
+        self.filter.go_on_from(FilterState { predicted: done.next, log_likelihood, restarts });
     }
 
     /// Writes what was collected of rows from `first` on.
@@ -140,9 +196,11 @@ impl<T: Value> Sink for Filtering<'_, T> {
     fn write(&mut self, chunk: &Chunk, buffer: &LikelihoodRows<T>) -> Result<()> {
         let first = chunk.start as usize;
         self.forward.rows.write(first, &buffer.values)?;
-        let width = self.chain.row_width();
-        for (at, (row, &offset)) in buffer.values.chunks_exact(width).zip(&buffer.offset).enumerate() {
-            self.row(first + at, row, offset);
+        if !self.on_device(first, buffer) {
+            let rows = buffer.values.chunks_exact(self.chain.row_width()).zip(&buffer.offset);
+            for (at, (row, &offset)) in rows.enumerate() {
+                self.row(first + at, row, offset);
+            }
         }
         self.flush(first)
     }

@@ -16,6 +16,7 @@ use crate::array::Real;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
 use crate::kernels::hmm::LogLikelihood;
+use crate::kernels::hmm::gpu::Row;
 use crate::kernels::marks::{Intensity, Scratch};
 use crate::kernels::simd::Element;
 use crate::pipeline::{Chunk, Pass, Source};
@@ -35,8 +36,8 @@ const ROWS_OF_A_SHARE: usize = 64;
 pub const STAGE: &str = "likelihood";
 
 /// Element type of log likelihoods: f32 or f64.
-pub trait Value: Real + Element + LogLikelihood + Stored {}
-impl<T: Real + Element + LogLikelihood + Stored> Value for T {}
+pub trait Value: Real + Element + LogLikelihood + Stored + Row {}
+impl<T: Real + Element + LogLikelihood + Stored + Row> Value for T {}
 
 /// What a spike adds to its row.
 pub enum Adds<'a> {

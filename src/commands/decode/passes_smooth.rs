@@ -1,12 +1,14 @@
 //! The way back: filter a block again from its checkpoint, smooth it, estimate and write
 //! (spec decode 5.2-5.4). Blocks go from the last to the first; the three overlap.
 
+use super::passes_chain;
 use super::passes_filter::{Forward, state_sums};
 use super::passes_likelihood::Value;
 use super::results::{ResultFile, Variable};
 use super::store::{RowStore, Scratch};
 use crate::error::{Error, Result};
 use crate::kernels::hmm::estimates::{highest_density, mean_position, most_likely};
+use crate::kernels::hmm::gpu::DeviceChain;
 use crate::kernels::hmm::{Chain, Filter, FilterState, Smoother, Steps, Viterbi};
 use crate::pipeline::{Chunk, Pass, Source};
 use crate::report::Recorder;
@@ -18,10 +20,30 @@ pub const STAGES: [&str; 3] = ["filter again", "smooth", "write"];
 
 /// Rows of one block on their way back, `[row, column]` each.
 #[derive(Debug, Default)]
-pub struct Block {
+pub struct Block<T> {
     filtered: Vec<f64>,
     /// What was predicted from each row for the next.
     predicted: Vec<f64>,
+    /// For a device: log likelihoods `[row, value]`, which are not filtered yet.
+    rows: Vec<T>,
+}
+
+impl<T: Value> Block<T> {
+    /// Filters `rows` from `first` on, which begin a block.
+    fn filter(&mut self, chain: &Chain, forward: &Forward<T>, first: usize, rows: &[T]) {
+        let columns = chain.states().columns();
+        let predicted = forward.checkpoint(first, columns).to_vec();
+        let mut filter = Filter::resume(chain, FilterState { predicted, log_likelihood: 0.0, restarts: 0 });
+        let count = rows.len() / chain.row_width();
+        self.filtered.resize(count * columns, 0.0);
+        self.predicted.resize(count * columns, 0.0);
+        let out = self.filtered.chunks_exact_mut(columns).zip(self.predicted.chunks_exact_mut(columns));
+        let rows = rows.chunks_exact(chain.row_width()).zip(&forward.offsets[first..]);
+        for ((row, &offset), (filtered, predicted)) in rows.zip(out) {
+            filter.step(row, offset, filtered);
+            predicted.copy_from_slice(filter.predicted());
+        }
+    }
 }
 
 /// Blocks of `block` rows from the last to the first.
@@ -35,73 +57,85 @@ pub fn backwards(rows: usize, block: usize) -> impl Iterator<Item = Chunk> + Sen
     })
 }
 
-/// Filters blocks again.
+/// Filters blocks again, or hands a device what it filters.
 pub struct Again<'a, T> {
     chain: &'a Chain,
     forward: &'a Forward<T>,
     scratch: Scratch<T>,
+    for_device: bool,
 }
 
 impl<'a, T: Value> Again<'a, T> {
-    /// From what the forward walk left.
-    pub fn new(chain: &'a Chain, forward: &'a Forward<T>) -> Self {
-        Again { chain, forward, scratch: Scratch::default() }
+    /// From what the forward walk left; `for_device` where [`Smoothing`] has one.
+    pub fn new(chain: &'a Chain, forward: &'a Forward<T>, for_device: bool) -> Self {
+        Again { chain, forward, scratch: Scratch::default(), for_device }
     }
 }
 
 impl<T: Value> Source for Again<'_, T> {
-    type Buffer = Block;
+    type Buffer = Block<T>;
 
-    fn read(&mut self, chunk: &Chunk, block: &mut Block) -> Result<()> {
+    fn read(&mut self, chunk: &Chunk, block: &mut Block<T>) -> Result<()> {
         let (chain, forward) = (self.chain, self.forward);
         let (first, count) = (chunk.start as usize, chunk.len() as usize);
-        let columns = chain.states().columns();
-        let at = first / forward.block * columns;
-        let predicted = forward.checkpoints[at..at + columns].to_vec();
-        let mut filter = Filter::resume(chain, FilterState { predicted, log_likelihood: 0.0, restarts: 0 });
-        block.filtered.resize(count * columns, 0.0);
-        block.predicted.resize(count * columns, 0.0);
+        block.rows.clear();
         forward.rows.with_rows((first, count), &mut self.scratch, |rows| {
-            let out = block.filtered.chunks_exact_mut(columns).zip(block.predicted.chunks_exact_mut(columns));
-            for ((row, &offset), (filtered, predicted)) in
-                rows.chunks_exact(chain.row_width()).zip(&forward.offsets[first..]).zip(out)
-            {
-                filter.step(row, offset, filtered);
-                predicted.copy_from_slice(filter.predicted());
+            match self.for_device {
+                true => block.rows.extend_from_slice(rows),
+                false => block.filter(chain, forward, first, rows),
             }
             Ok(())
         })
     }
 }
 
+/// Where the smoother stands.
+struct Standing<'a> {
+    smoother: Option<Smoother<'a>>,
+    /// Does the work of filter and smoother where there is one.
+    device: Option<DeviceChain>,
+    /// Posterior of the row last done, where a device did it or an earlier run.
+    behind: Option<Vec<f64>>,
+}
+
 /// Smooths block after block; a chain of its own, so blocks must come from the last to the first.
 pub struct Smoothing<'a, T> {
     forward: &'a Forward<T>,
     chain: &'a Chain,
-    smoother: Mutex<Option<Smoother<'a>>>,
+    standing: Mutex<Standing<'a>>,
     recorder: &'a Recorder,
 }
 
 impl<'a, T: Value> Smoothing<'a, T> {
-    /// Behind the last row, or before the row whose posterior is `known`.
+    /// Behind the last row, or before the row whose posterior is `behind`.
     pub fn new(
         chain: &'a Chain,
         forward: &'a Forward<T>,
-        known: Option<Vec<f64>>,
+        (behind, device): (Option<Vec<f64>>, Option<DeviceChain>),
         recorder: &'a Recorder,
     ) -> Self {
-        let smoother = known.map(|posterior| Smoother::resume(chain, posterior));
-        Smoothing { forward, chain, smoother: Mutex::new(smoother), recorder }
+        let standing = Mutex::new(Standing { smoother: None, device, behind });
+        Smoothing { forward, chain, standing, recorder }
     }
 
-    fn block(&self, chunk: &Chunk, block: &Block, posterior: &mut [f64]) {
+    fn block(&self, chunk: &Chunk, block: &mut Block<T>, posterior: &mut [f64]) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !block.rows.is_empty() {
+            if self.on_device(&mut standing, (chunk, &block.rows), posterior) {
+                return;
+            }
+            let rows = std::mem::take(&mut block.rows);
+            block.filter(self.chain, self.forward, chunk.start as usize, &rows);
+        }
         let columns = self.chain.states().columns();
-        let mut held = self.smoother.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(behind) = standing.behind.take() {
+            standing.smoother = Some(Smoother::resume(self.chain, behind));
+        }
         for at in (0..chunk.len() as usize).rev() {
             let here = at * columns..(at + 1) * columns;
             let filtered = &block.filtered[here.clone()];
-            let smoother = match held.as_mut() {
-                None => held.insert(Smoother::new(self.chain, filtered)),
+            let smoother = match standing.smoother.as_mut() {
+                None => standing.smoother.insert(Smoother::new(self.chain, filtered)),
                 Some(smoother) => {
                     let later = self.forward.outcome(chunk.start as usize + at + 1);
                     smoother.step(filtered, Some(&block.predicted[here.clone()]), later);
@@ -111,13 +145,39 @@ impl<'a, T: Value> Smoothing<'a, T> {
             posterior[here].copy_from_slice(smoother.posterior());
         }
     }
+
+    /// Filters and smooths `rows`, the rows of `chunk`, where there is a device and it does not fail; from
+    /// then on the CPU goes on before the row that was done last.
+    fn on_device(
+        &self,
+        standing: &mut Standing,
+        (chunk, rows): (&Chunk, &[T]),
+        posterior: &mut [f64],
+    ) -> bool {
+        let Some(device) = &mut standing.device else { return false };
+        let columns = self.chain.states().columns();
+        let later = standing.behind.as_ref().map(|_| self.forward.outcome(chunk.end as usize));
+        let before = self.forward.checkpoint(chunk.start as usize, columns);
+        let known = standing.behind.as_ref().map_or(Ok(()), |behind| device.know(behind));
+        match known.and_then(|()| passes_chain::smooth(device, (before, rows), later, posterior)) {
+            Ok(()) => {
+                standing.behind = Some(posterior[..columns].to_vec());
+                true
+            }
+            Err(error) => {
+                self.recorder.warn(format!("{error}; the CPU smooths the rest"));
+                standing.device = None;
+                false
+            }
+        }
+    }
 }
 
 impl<T: Value> Pass for Smoothing<'_, T> {
-    type In = Block;
+    type In = Block<T>;
     type Out = Vec<f64>;
 
-    fn process(&self, chunk: &Chunk, block: &mut Block, posterior: &mut Vec<f64>) -> Result<()> {
+    fn process(&self, chunk: &Chunk, block: &mut Block<T>, posterior: &mut Vec<f64>) -> Result<()> {
         posterior.resize(chunk.len() as usize * self.chain.states().columns(), 0.0);
         self.recorder.share(STAGES[1], || self.block(chunk, block, posterior));
         Ok(())

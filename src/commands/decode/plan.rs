@@ -93,6 +93,8 @@ pub struct Plan {
     pub algorithms: Vec<AlgorithmPlan>,
     /// Form of the random walk.
     pub walk: String,
+    /// Where filter and smoother run; none where all runs on the CPU.
+    pub chain: Option<String>,
     /// What is written besides the posterior.
     pub save: Vec<Save>,
     /// Hash of inputs, options and version: equal for all parts.
@@ -223,6 +225,9 @@ impl Plan {
         if self.rows > 0 {
             writeln!(f, "states     {}; {} columns", self.states.join(", "), self.columns)?;
             writeln!(f, "movement   {}", self.walk)?;
+            if let Some(chain) = &self.chain {
+                writeln!(f, "chain      {chain}")?;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::encoding::{EncodingModel, step_mismatch};
 use super::mark_models::{Electrodes, MarkModels};
 use super::options::{Algorithm, Likelihood, LogFloor, Options};
 use super::part;
+use super::passes_chain;
 use super::plan::{AlgorithmPlan, GridPlan, Plan, RecordingPlan, ShardPlan};
 use super::results::{ResultLayout, ResultState};
 use super::selection::{self, DecodingSpikes, TimeSpan};
@@ -104,12 +105,13 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     let read = Work { items: session.spikes() as u64, bytes_read: session.bytes(), ..Work::default() };
     recorder.count("read", read);
     let mut warnings = session.warnings.clone();
-    let model = recorder.time("fit", || encode::model(options, &session, context.level))?;
+    let machine = (context.memory, context.level);
+    let model = recorder.time("fit", || encode::model(options, &session, machine))?;
     warnings.extend(model_warnings(&model, options));
     let floors = floors(&model, options.log_floor);
     let electrodes = Electrodes { model: &model, floors: &floors };
-    let machine = (context.memory, context.level);
-    let marks = recorder.time("fit", || MarkModels::new(options, electrodes, machine));
+    let taken = session.bytes() + model.bytes() as u64;
+    let marks = recorder.time("fit", || MarkModels::new(options, electrodes, taken, machine));
     let decoding = match options.fit_only {
         true => None,
         false => Some(decoding(options, &session, &model, context)?),
@@ -289,6 +291,7 @@ fn assemble(
         step: decoding.as_ref().map_or(f64::NAN, |d| d.step),
         algorithms: algorithms(&prepared.marks, &prepared.options),
         walk: decoding.as_ref().map_or(String::new(), |d| walks::describe(&d.chain, options.movement_var)),
+        chain: decoding.as_ref().and_then(|d| chain_on(&backend, &d.chain)),
         save: options.save.clone(),
         run: String::new(),
         shard: decoding.as_ref().and_then(|d| {
@@ -312,6 +315,15 @@ fn assemble(
         warnings,
         prepared,
     }
+}
+
+/// Where filter and smoother run, in words.
+fn chain_on(backend: &Backend, chain: &Chain) -> Option<String> {
+    let told = || match passes_chain::refusal(backend, chain) {
+        None => "filter and smoother on the device, in float64".to_owned(),
+        Some(why) => format!("filter and smoother on the CPU: {why}"),
+    };
+    backend.is_device().then(told)
 }
 
 /// Electrodes by the way that was chosen for them.

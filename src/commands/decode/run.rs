@@ -8,6 +8,7 @@ mod tell;
 use super::model_file;
 use super::options::{Precision, Save};
 use super::part::{Opened, PartSink, Rows};
+use super::passes_chain;
 use super::passes_filter::{Filtering, Forward, Written};
 use super::passes_likelihood::Value;
 use super::picture::Picture;
@@ -172,7 +173,11 @@ impl Decode<'_> {
             predictive: save.contains(&Save::Predictive),
             loglik: save.contains(&Save::Loglik),
         };
-        let mut filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let recorder = self.context.recorder;
+        let rows_of_a_chunk = (self.plan.chunk_rows, false);
+        let device = passes_chain::open(&self.plan.backend, chain, rows_of_a_chunk, recorder)?;
+        let filtering = Filtering::<T>::new(chain, store, self.plan.checkpoint_rows, (written, results));
+        let mut filtering = filtering.on(device, recorder);
         let floored = match self.parts {
             None => self.likelihood(0..rows as u64, (&mut filtering, "filter"), keeper)?,
             Some(parts) => self.read(parts, &mut filtering)?,

@@ -70,6 +70,16 @@ impl<C: Borrow<Chain>> Filter<C> {
         &self.state
     }
 
+    /// Goes on from `state`, as after [`Filter::resume`].
+    ///
+    /// # Panics
+    ///
+    /// If the prediction is not one value per column.
+    pub fn go_on_from(&mut self, state: FilterState) {
+        assert_eq!(state.predicted.len(), self.state.predicted.len());
+        self.state = state;
+    }
+
     /// Takes one row of [`Chain::row_width`] log likelihoods, less `offset`, and writes the
     /// filtered distribution, one value per column.
     ///

@@ -9,6 +9,7 @@
 
 pub mod estimates;
 mod filter;
+pub mod gpu;
 mod likelihood;
 mod simd;
 mod smoother;

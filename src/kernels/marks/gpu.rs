@@ -165,7 +165,7 @@ impl Lane {
     ) -> Result<Lane> {
         let facts = device.facts();
         let needs = electrodes.iter().copied().fold(Needs::default(), Needs::and);
-        let share = facts.memory / lanes.max(1) as u64;
+        let share = facts.main_memory() / lanes.max(1) as u64;
         let mut queue = device.queue()?;
         let sums = queue.allocate(8 * (rows * needs.bins).max(1) as u64)?;
         let starts = queue.allocate(4 * (rows + 1) as u64)?;

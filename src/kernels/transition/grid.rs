@@ -5,6 +5,7 @@
 //! `D^-1 M (Gx (x) Gy) M` on both sides.
 
 use super::frame::Frame;
+use super::portable::Portable;
 use super::simd::product::{Operands, Span, UNITS, most_rows, product};
 use super::simd::vector::Run;
 use super::{CUTS, LEAST_WEIGHT, dense};
@@ -110,6 +111,22 @@ impl Grid {
     /// Bytes of the weights.
     pub fn bytes(&self) -> u64 {
         8 * (self.first.len() + self.second.len()) as u64
+    }
+
+    /// Without the padding.
+    pub fn portable(&self) -> Portable {
+        let columns = self.second.len() / self.stride;
+        let square = |weights: &[f64], stride: usize, side: usize| {
+            weights.chunks_exact(stride).flat_map(|row| &row[..side]).copied().collect()
+        };
+        let unpadded = |cell: usize| (cell / self.stride * columns + cell % self.stride) as u32;
+        let cells = self.runs.iter().flat_map(|run| run.cell..run.cell + run.length).map(unpadded);
+        Portable::Box {
+            first: square(&self.first, self.first_stride, self.rows),
+            second: square(&self.second, self.stride, columns),
+            shape: [self.rows, columns],
+            cells: cells.collect(),
+        }
     }
 
     /// `cells = Gx cells Gy`, weights below `CUTS[cut]` left out as far as whole blocks allow;

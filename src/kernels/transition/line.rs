@@ -3,6 +3,7 @@
 //! Cells are the bins from the first interior one to the last, with [`MARGIN`] cells of zeros on
 //! either side; cells that are no interior bins are 0 in a source and unused in a result.
 
+use super::portable::Sparse;
 use super::simd::along::{Band, Group, MARGIN, along, block, group};
 use super::simd::vector::Run;
 use super::{CUTS, LEAST_WEIGHT, dense};
@@ -96,6 +97,17 @@ impl Line {
     /// Bytes of the weights.
     pub fn bytes(&self) -> u64 {
         8 * self.weights.len() as u64
+    }
+
+    /// The weight of every pair of places that reach each other.
+    pub fn sparse(&self) -> Sparse {
+        let bins: Vec<usize> = self.runs.iter().flat_map(|run| run.cell..run.cell + run.length).collect();
+        let of = |to: usize| {
+            let weight = |from: &usize| self.weights.get((self.own + from).checked_sub(to)?).copied();
+            let pairs = bins.iter().enumerate().filter_map(|(place, from)| Some((place, weight(from)?)));
+            pairs.filter(|(_, weight)| *weight > 0.0).collect()
+        };
+        Sparse::new(bins.iter().map(|to| of(*to)))
     }
 
     /// `walked[to] = sum over from of source[from] weight(to - from)`, weights below `CUTS[cut]`

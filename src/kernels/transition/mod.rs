@@ -15,12 +15,14 @@ pub mod dense;
 mod frame;
 mod grid;
 mod line;
+mod portable;
 mod rows;
 mod simd;
 mod states;
 mod walk;
 
 pub(crate) use frame::Frame;
+pub use portable::{Portable, Sparse};
 pub use simd::vector::{Run, total};
 pub use states::{Move, StateSpace};
 pub use walk::{Form, Walk};

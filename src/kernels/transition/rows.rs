@@ -5,6 +5,7 @@
 //! places of equal distance all blocks have the same weights but for the rounding of the places:
 //! those are stored once, and stay in the first cache.
 
+use super::portable::Sparse;
 use super::simd::packed::{Block, WIDTH, packed};
 use super::{CUTS, LEAST_WEIGHT, dense};
 use crate::backend::CpuLevel;
@@ -94,6 +95,20 @@ impl Packed {
     /// Bytes of the weights.
     pub fn bytes(&self) -> u64 {
         8 * self.weights.len() as u64
+    }
+
+    /// The weight of every pair of places that reach each other.
+    pub fn sparse(&self) -> Sparse {
+        let mut towards = vec![Vec::new(); self.places];
+        for block in &self.blocks[0] {
+            let rows = self.weights[block.offset..].chunks_exact(WIDTH);
+            for (from, row) in (block.first..block.last).zip(rows) {
+                for (own, &weight) in towards[block.target..].iter_mut().zip(row).filter(|(_, w)| **w > 0.0) {
+                    own.push((from, weight));
+                }
+            }
+        }
+        Sparse::new(towards.into_iter())
     }
 
     /// `walked[to] = sum over from of source[from] weight(from, to)`, weights below `CUTS[cut]` left

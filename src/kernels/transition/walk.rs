@@ -3,6 +3,7 @@
 use super::CUTS;
 use super::grid::Grid;
 use super::line::Line;
+use super::portable::Portable;
 use super::rows::Packed;
 use super::simd::along::MARGIN;
 use super::simd::vector::{Run, fill};
@@ -194,6 +195,17 @@ impl Walk {
     /// 1 / row sum of the weights, per place.
     pub fn row_scale(&self) -> &[f64] {
         &self.row_scale
+    }
+
+    /// The weights as plain lists, for devices.
+    pub fn portable(&self) -> Portable {
+        match &self.weights {
+            Weights::Separable(grid) => grid.portable(),
+            Weights::Line(line) => Portable::Pairs { towards: line.sparse(), away: None },
+            Weights::Rows(towards, away) => {
+                Portable::Pairs { towards: towards.sparse(), away: away.as_ref().map(Packed::sparse) }
+            }
+        }
     }
 
     /// Multiply-adds of one walk.

@@ -67,12 +67,12 @@ fn neither_turns_nor_parts_of_electrodes_show() {
         for floor in [-60.0, -14.0] {
             let floors = vec![floor; model.trains.len()];
             let electrodes = Electrodes { model: &model, floors: &floors };
-            let whole = MarkModels::new(&options, electrodes, machine(1 << 30));
+            let whole = MarkModels::new(&options, electrodes, 0, machine(1 << 30));
             assert!(whole.held.is_some() && whole.units.len() == model.trains.len());
             let at_once = whole.turns(whole.bytes());
             assert_eq!(at_once.len(), 1);
             let expected = rows(electrodes, &whole, &at_once);
-            let mut narrow = MarkModels::new(&options, electrodes, machine(1 << 16));
+            let mut narrow = MarkModels::new(&options, electrodes, 0, machine(1 << 16));
             assert!(narrow.held.is_none() && narrow.choices == whole.choices);
             let direct = narrow.choices.iter().any(|choice| choice.method == Method::Direct);
             assert_eq!(direct, narrow.units.len() > whole.units.len(), "{} bins", model.bins());

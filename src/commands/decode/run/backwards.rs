@@ -3,6 +3,7 @@
 use super::super::budget::IN_FLIGHT;
 use super::super::keeping::KeepingBack;
 use super::super::options::Save;
+use super::super::passes_chain;
 use super::super::passes_filter::Forward;
 use super::super::passes_likelihood::Value;
 use super::super::passes_smooth::{
@@ -56,15 +57,12 @@ impl Decode<'_> {
             recorder.advance(done);
             self.resumed_back.fetch_add(done, Ordering::Relaxed);
         }
+        let rows_of_a_block = (forward.block.min(rows), true);
+        let device = passes_chain::open(&self.plan.backend, chain, rows_of_a_block, recorder)?;
+        let mut again = Again::new(chain, forward, device.is_some());
+        let smoothing = Smoothing::new(chain, forward, (known, device), recorder);
         let left = backwards(rows, forward.block).skip_while(|block| block.end + done > rows as u64);
-        stream(
-            passes_smooth::STAGES,
-            left,
-            (&mut Again::new(chain, forward), &Smoothing::new(chain, forward, known, recorder), &mut sink),
-            buffers,
-            self.pool,
-            recorder,
-        )
+        stream(passes_smooth::STAGES, left, (&mut again, &smoothing, &mut sink), buffers, self.pool, recorder)
     }
 
     pub(super) fn viterbi<T: Value>(&self, forward: &Forward<T>, results: &mut ResultFile) -> Result<()> {

@@ -142,10 +142,10 @@ fn frozen(
     session: Option<Session>,
     context: &Context,
 ) -> Result<(Prepared, String)> {
-    let (decode, level) = (&options.decode, context.level);
+    let (decode, machine) = (&options.decode, (context.memory, context.level));
     let mut config = RealtimeConfig::default();
     let model = match (&session, &decode.encoding_model) {
-        (Some(session), _) => context.recorder.time("fit", || encode::model(decode, session, level))?,
+        (Some(session), _) => context.recorder.time("fit", || encode::model(decode, session, machine))?,
         (None, Some(path)) => encode::stored(decode, path)?,
         (None, None) => {
             return Err(Error::usage(
@@ -186,7 +186,7 @@ fn frozen(
         credible_max: config.credible_max,
         memory: context.memory,
     };
-    let (engine, bytes) = kde::engine(decode, &model, &settings, level)?;
+    let (engine, bytes) = kde::engine(decode, &model, &settings, context.level)?;
     let shape = engine.shape();
     config.electrodes = model.trains.iter().filter_map(|train| train.name.parse().ok()).collect();
     let frozen = Some(Frozen { model, settings, engine: Some(engine), bytes });
