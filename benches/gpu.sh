@@ -52,7 +52,7 @@ build() {
 # references.
 library_tests() {
     NISSL_TEST_ON_CUDA=1 cargo test --release --features cuda --test cuda -- --nocapture \
-        convolve::all convolve::every decode:: device:: 2>&1 | tail -25
+        convolve::all convolve::every decode:: device:: chain::on_ 2>&1 | tail -25
 }
 
 binary=${CARGO_TARGET_DIR:-target}/release/nissl

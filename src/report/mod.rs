@@ -79,6 +79,7 @@ impl Versions {
             ("hdf5", cfg!(feature = "hdf5")),
             ("plot", cfg!(feature = "plot")),
             ("wgpu", cfg!(feature = "wgpu")),
+            ("cuda", cfg!(feature = "cuda")),
         ];
         Versions {
             nissl: env!("CARGO_PKG_VERSION"),

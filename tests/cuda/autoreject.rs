@@ -172,6 +172,19 @@ fn an_allocation_that_fails_anywhere_changes_no_result() {
 }
 
 #[test]
+fn a_device_that_fails_leaves_the_rest_to_the_cpu() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, flags, _) = real();
+    let want = on_cpu(&input, flags, &folder.path().join("cpu"));
+    for launch in ["epochs_predict:1", "epochs_sweep:1", "epochs_distances:1"] {
+        let device = Device { folder: folder.path(), settings: vec![("FAIL_LAUNCH", launch)] };
+        let (got, _, said) = device.run(&input, flags, &launch.replace(':', "-"));
+        assert_same(launch, &got, &want);
+        assert_eq!(said.matches("the CPU computes instead").count(), 1, "{launch}: {said}");
+    }
+}
+
+#[test]
 fn two_devices_share_the_samples() {
     let folder = tempfile::tempdir().unwrap();
     let (input, _, bytes) = real();

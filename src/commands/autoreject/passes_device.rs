@@ -2,8 +2,8 @@
 //!
 //! Every device has a stretch of samples of all epochs and does each stage for it; what the stages
 //! find is added, or the extremes of it taken, in order of time. The epochs go to the devices once
-//! where they fit and stay there for all stages. A device that has no room even for narrow slabs
-//! leaves the rest of the group to the CPU.
+//! where they fit and stay there for all stages. A device that fails, or has no room even for narrow
+//! slabs, leaves the rest of the group to the CPU.
 
 use super::epochs::Epochs;
 use super::options::{Method, Options};
@@ -12,6 +12,7 @@ use super::passes_measure::stop_if_asked;
 use super::passes_ransac::Subset;
 use super::passes_sweep::{FoldRows, Losses, orders};
 use super::plan::SubjectPlan;
+use crate::backend::device::SET_UP;
 use crate::backend::{Backend, Fit, Work};
 use crate::error::{Error, Result};
 use crate::kernels::epochs::gpu::{Loader, MOST_SUBSETS, Station, SubsetLists, SweepLists};
@@ -63,7 +64,7 @@ pub fn settle(epochs: &Epochs, backend: &Backend, recorder: &Recorder) -> Result
     }
     let [n, c, t] = epochs.shape();
     let stretches = stretches(t, backend.handles.len());
-    let stations = recorder.time("device set-up", || -> Result<Vec<Station>> {
+    let stations = recorder.time(SET_UP, || -> Result<Vec<Station>> {
         let devices = backend.handles.iter().zip(stretches);
         devices.map(|(device, stretch)| Station::new(device.queue()?, [n, c], stretch)).collect()
     });
@@ -72,11 +73,13 @@ pub fn settle(epochs: &Epochs, backend: &Backend, recorder: &Recorder) -> Result
             *epochs.stations.lock().unwrap_or_else(PoisonError::into_inner) = stations;
             on_devices(epochs, (recorder, "upload"), |station, loader| station.hold(loader)).map(|_| ())
         }
-        Err(Error::DeviceMemory { needed, free }) => {
-            give_up(recorder, (needed, free));
-            Ok(())
-        }
-        Err(other) => Err(other),
+        Err(error) => match is_of_the_device(&error) && (backend.by_estimate || is_of_memory(&error)) {
+            true => {
+                give_up(recorder, &error);
+                Ok(())
+            }
+            false => Err(error),
+        },
     }
 }
 
@@ -91,9 +94,18 @@ fn stretches(samples: usize, count: usize) -> Vec<Range<usize>> {
     (0..samples).step_by(step).map(|first| first..samples.min(first + step)).collect()
 }
 
-fn give_up(recorder: &Recorder, (needed, free): (u64, u64)) {
-    let reason = Error::DeviceMemory { needed, free };
-    recorder.warn(format!("{reason}, even for narrow slabs of epochs; the CPU computes instead"));
+fn is_of_memory(error: &Error) -> bool {
+    matches!(error, Error::DeviceMemory { .. })
+}
+
+/// True for what drivers say; epochs that cannot be read are named by other kinds.
+fn is_of_the_device(error: &Error) -> bool {
+    is_of_memory(error) || matches!(error, Error::Failed(_))
+}
+
+fn give_up(recorder: &Recorder, error: &Error) {
+    let even = if is_of_memory(error) { ", even for narrow slabs of epochs" } else { "" };
+    recorder.warn(format!("{error}{even}; the CPU computes instead"));
 }
 
 /// Does a stage on every device; `None` where the CPU is to do it.
@@ -117,9 +129,9 @@ fn on_devices<R: Send>(
     });
     match done {
         Ok(found) => stop_if_asked(recorder).map(|()| Some(found)),
-        Err(Error::DeviceMemory { needed, free }) => {
+        Err(error) if is_of_the_device(&error) => {
             stations.clear();
-            give_up(recorder, (needed, free));
+            give_up(recorder, &error);
             Ok(None)
         }
         Err(other) => Err(other),
