@@ -5,7 +5,7 @@
 //! samples as walks in time take them, so each walk reads the file from its first byte to its last.
 
 use super::epochs::Source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::scratch::ScratchFile;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -22,13 +22,16 @@ pub struct Unpacked {
 
 impl Unpacked {
     /// Reads `source` once, at most `room` values (or one epoch) at a time; the file lies in the folder
-    /// of `beside` and takes 8 bytes a value.
+    /// of `beside`, which is made if it is not there, and takes 8 bytes a value.
     ///
     /// # Errors
     /// The source cannot be read or holds values that are not finite; no room on the disk.
     pub fn new(source: &dyn Source, (room, slab): (usize, usize), beside: &Path) -> Result<Self> {
         let shape = source.shape();
         let [n, c, t] = shape;
+        if let Some(folder) = beside.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        }
         let unpacked = Unpacked { file: ScratchFile::beside(beside)?, shape, slab };
         // Half of the room for epochs as they come, half for what of them lies in one slab.
         let step = (room / 2 / (c * t).max(1)).clamp(1, n.max(1));

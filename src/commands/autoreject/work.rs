@@ -85,9 +85,6 @@ impl<'a> Work<'a> {
         let total: usize = sources.iter().map(|s| s.picks.len()).sum();
         let share =
             |s: &Picked| (self.subject.room as u128 * s.picks.len() as u128 / total.max(1) as u128) as usize;
-        if self.plan.unpacked {
-            std::fs::create_dir_all(&self.plan.folder).map_err(Error::io(&self.plan.folder, "create"))?;
-        }
         let beside = self.beside();
         let load = || sources.iter().map(|s| Epochs::beside(s, share(s), &beside)).collect();
         let loaded: Result<Vec<Epochs>> = self.context.recorder.time("read", load);
@@ -102,7 +99,7 @@ impl<'a> Work<'a> {
 
     /// Where files without a name lie: in the folder of the results.
     fn beside(&self) -> PathBuf {
-        self.plan.folder.join("epochs")
+        self.plan.folder.join("epochs.h5")
     }
 
     /// Decides on epochs and channels.
