@@ -56,12 +56,12 @@ impl Electrode {
         run(&spikes, &bins, &Bandwidths { mark: &self.std, position: &[6.0, 6.0][..axes] })
     }
 
-    fn intensity(&self, method: Method) -> Intensity {
+    fn intensity(&self, method: Method, precision: Precision) -> Intensity {
         self.with(|spikes, bins, bandwidths| {
             let ceiling = spikes.len() as f64;
             let choice = Choice {
                 method,
-                precision: Precision::F32,
+                precision,
                 cost: 1e6,
                 bound: 1e-6,
                 cut: 1e-7,
@@ -87,6 +87,27 @@ fn open(devices: &Devices, intensity: &Intensity, rows: usize, spikes: usize) ->
     Lane::open(&**devices.iter().next().unwrap(), &[needs], (rows, spikes), 1)
 }
 
+/// Types that a device computes in, with the error that a logarithm may have: that of float32, and what
+/// leaving out kernels may take from the floor.
+fn types(devices: &Devices) -> Vec<(Precision, f64)> {
+    let all = [(Precision::F32, 4e-6), (Precision::F64, 3e-7)];
+    all.into_iter().take(1 + usize::from(devices.facts()[0].f64)).collect()
+}
+
+/// Sums of rows in float64 on the CPU.
+fn on_the_cpu(intensity: &Intensity, (marks, starts): (&[f64], &[u32])) -> Vec<f64> {
+    let (bins, spikes) = (intensity.bins(), starts[starts.len() - 1] as usize);
+    let mut values = vec![0.0_f64; spikes * bins];
+    intensity.log_intensity(CpuLevel::detect(), marks, &mut values, &mut Scratch::default());
+    let mut sums = vec![0.0; (starts.len() - 1) * bins];
+    for (row, sums) in sums.chunks_mut(bins).enumerate() {
+        for spike in starts[row] as usize..starts[row + 1] as usize {
+            sums.iter_mut().zip(&values[spike * bins..]).for_each(|(sum, value)| *sum += value);
+        }
+    }
+    sums
+}
+
 #[test]
 fn row_sums_of_both_methods_agree_with_the_definition() {
     for devices in crate::devices(None) {
@@ -109,8 +130,12 @@ fn row_sums_of_both_methods_agree_with_the_definition() {
                 }
             }
             let floored = least.iter().filter(|l| **l <= FLOOR).count() as u64;
-            for method in [Method::Direct, Method::Moments { cell: 1.0 / 3.0, terms_below: 9 }] {
-                let intensity = electrode.intensity(method);
+            let moments = |cell, terms_below| Method::Moments { cell, terms_below };
+            let methods = [Method::Direct, moments(1.0 / 3.0, 9), moments(1.0, 16)];
+            let each = methods.into_iter().flat_map(|m| types(&devices).into_iter().map(move |t| (m, t)));
+            for (method, (precision, error)) in each {
+                let intensity = electrode.intensity(method, precision);
+                let same = (precision == Precision::F64).then(|| on_the_cpu(&intensity, (&marks, &starts)));
                 // Room for all spikes at once, and for fewer than there are.
                 for room in [4096, 64] {
                     let mut lane = open(&devices, &intensity, 6, room).unwrap();
@@ -123,21 +148,17 @@ fn row_sums_of_both_methods_agree_with_the_definition() {
                         lane.end(0, &mut sums).unwrap();
                         for (at, (sum, want)) in sums.iter().zip(&expected).enumerate() {
                             let spikes = (starts[at / bins + 1] - starts[at / bins]) as f64;
-                            let allowed = 4e-6 * spikes.max(1.0);
+                            let allowed = error * spikes.max(1.0);
                             assert!(
                                 (sum - want).abs() <= allowed,
-                                "{method:?} {axes} axes, {at}: {sum} {want}"
+                                "{method:?} {precision:?} {axes} axes, {at}: {sum} {want}"
                             );
+                        }
+                        for (sum, want) in sums.iter().zip(same.iter().flatten()) {
+                            assert!((sum - want).abs() <= 1e-11 * want.abs(), "{method:?}: {sum} {want}");
                         }
                     }
                 }
-                let mut rows = vec![0.0_f32; bins];
-                intensity.log_intensity(
-                    CpuLevel::detect(),
-                    &marks[..width],
-                    &mut rows,
-                    &mut Scratch::default(),
-                );
             }
         }
     }
@@ -147,7 +168,7 @@ fn row_sums_of_both_methods_agree_with_the_definition() {
 fn electrodes_over_two_virtual_devices_sum_to_what_one_gives() {
     let electrodes = [Electrode::new(2, 4, 300), Electrode::new(2, 4, 200), Electrode::new(2, 2, 150)];
     let moments = Method::Moments { cell: 1.0 / 3.0, terms_below: 9 };
-    let made: Vec<Intensity> = electrodes.iter().map(|one| one.intensity(moments)).collect();
+    let made: Vec<Intensity> = electrodes.iter().map(|one| one.intensity(moments, Precision::F32)).collect();
     let needs: Vec<Needs> = made.iter().map(|one| Needs::of(one).unwrap()).collect();
     let starts = rows(6);
     let bins = electrodes[0].interior.len();
@@ -178,7 +199,7 @@ fn electrodes_over_two_virtual_devices_sum_to_what_one_gives() {
 #[test]
 fn too_little_memory_is_told_with_what_is_needed() {
     let electrode = Electrode::new(2, 4, 900);
-    let intensity = electrode.intensity(Method::Moments { cell: 1.0 / 3.0, terms_below: 9 });
+    let intensity = electrode.intensity(Method::Moments { cell: 1.0 / 3.0, terms_below: 9 }, Precision::F32);
     for devices in crate::devices(Some(100 << 10)) {
         assert!(matches!(open(&devices, &intensity, 12, 64), Err(Error::DeviceMemory { .. })));
     }

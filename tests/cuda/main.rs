@@ -18,6 +18,7 @@ mod decode;
 mod device;
 mod driver;
 mod found;
+mod references;
 
 use nissl::backend::device::Devices;
 use nissl::backend::{Fit, Request, Work, resolve};

@@ -1,7 +1,7 @@
 //! What of a decoding a device can do, and what it would take: pure arithmetic for the plan.
 
 use super::options::{Likelihood, Precision};
-use super::prepare::Prepared;
+use super::prepare::{Decoding, Prepared};
 use crate::backend::{Fit, Work};
 use crate::kernels::marks;
 
@@ -18,7 +18,7 @@ pub fn fit(prepared: &Prepared, threads: usize) -> Fit {
         return Fit::Not("a model is fitted on the CPU".into());
     };
     if options.likelihood == Likelihood::Sorted {
-        return Fit::Not("sorted units need no device: a row adds a few fields".into());
+        return of_the_chain(decoding);
     }
     if marks.units.len() != marks.choices.len() {
         return Fit::Not("the direct factors of an electrode are cut to fit in memory".into());
@@ -36,11 +36,43 @@ pub fn fit(prepared: &Prepared, threads: usize) -> Fit {
         cpu_s: flop / (CPU_FLOP * threads.max(1) as f64),
     };
     let wide = |choice: &marks::Choice| choice.precision == marks::Precision::F64;
-    match options.precision {
-        Precision::F64 => Fit::Not("--precision f64: mark kernels for devices are in float32".into()),
-        Precision::F32 if marks.choices.iter().any(wide) => Fit::Not(
-            "the floor of an electrode lies beyond float32, in which mark kernels for devices are".into(),
-        ),
-        Precision::F32 => Fit::Whole { work, f64: None },
+    let double = match options.precision {
+        Precision::F64 => Some("--precision f64 asks for more".to_owned()),
+        Precision::F32 if marks.choices.iter().any(wide) => {
+            Some("the floor of an electrode lies beyond float32".to_owned())
+        }
+        Precision::F32 => None,
+    };
+    let work = match double {
+        Some(_) => Work { flop_f32: 0.0, flop_f64: work.flop_f32, ..work },
+        None => work,
+    };
+    Fit::Whole { work, f64: double }
+}
+
+/// Multiply-adds that one processor of a device does while a step waits for launches and barriers.
+const STEP: f64 = 3e5;
+/// Processors of a device, of which the chain takes one.
+const PROCESSORS: f64 = 100.0;
+/// Multiply-adds per second of one CPU thread in the chain, about.
+const CPU_STEPS: f64 = 1e10;
+/// Walks over the rows: the filter, the filter again block by block, the smoother.
+const WALKS: f64 = 3.0;
+
+/// Sorted units: a row adds a few fields, which the CPU does; filter and smoother are left.
+fn of_the_chain(decoding: &Decoding) -> Fit {
+    let steps = WALKS * decoding.time.len() as f64;
+    let (chain, cells) = (&decoding.chain, (decoding.time.len() * decoding.chain.states().columns()) as f64);
+    let multiply_adds = chain.transition().multiply_adds() as f64;
+    let work = Work {
+        transfer: 8.0 * WALKS * cells,
+        touched: 32.0 * cells,
+        flop_f32: 0.0,
+        flop_f64: 2.0 * PROCESSORS * steps * multiply_adds.max(STEP),
+        cpu_s: steps * multiply_adds / CPU_STEPS,
+    };
+    Fit::Whole {
+        work,
+        f64: Some("of sorted units only filter and smoother are for a device, in float64".into()),
     }
 }

@@ -1,35 +1,24 @@
-//! Mark intensities on a device without float64: tables of an electrode, one lane of work.
+//! Mark intensities on a device: tables of an electrode, one lane of work.
 //!
-//! A lane is a queue with an arena. It holds the sums of a stretch of rows `[row, bin]` as pairs
-//! of floats; electrodes come one after another, with their tables and their decoding spikes, and
-//! add to them block by block; the sums go back once. What a spike adds is what the CPU adds in
-//! single precision, to within rounding.
+//! A lane is a queue with an arena. It holds the sums of a stretch of rows `[row, bin]`, as pairs of
+//! floats where the device has no float64; electrodes come one after another, with their tables and
+//! their decoding spikes, and add to them block by block; the sums go back once. What a spike adds is
+//! what the CPU adds in the type of the electrode's tables, to within rounding. float64 is for CUDA.
 
+use super::Intensity;
 use super::tables::{Scheme, Tables};
-use super::{Intensity, Method};
-use crate::backend::device::{Buffer, Cuda, Device, Kernel, Queue};
+use crate::backend::device::{Buffer, Device, Kernel, Queue};
 use crate::error::{Error, Result};
+use number::Number;
 use params::MarksParams;
 use upload::Uploads;
 
+mod needs;
+mod number;
 mod params;
 mod upload;
 
-const SOURCE: &str = include_str!("gpu/marks.wgsl");
-
-const CUDA: Cuda =
-    Cuda { file: "marks.cu", source: include_str!("gpu/marks.cu"), ptx: include_bytes!("gpu/marks.ptx.gz") };
-
-const fn kernel(name: &'static str, group: [u32; 3]) -> Kernel {
-    let params = size_of::<MarksParams>();
-    Kernel { name, group, buffers: 8, params, wgsl: Some(SOURCE), cuda: Some(CUDA) }
-}
-
-static MOMENTS: Kernel = kernel("marks_moments", [64, 1, 1]);
-static ALONG: Kernel = kernel("marks_along", [64, 1, 1]);
-static ACROSS: Kernel = kernel("marks_across", [64, 1, 1]);
-static DIRECT: Kernel = kernel("marks_direct", [16, 16, 1]);
-static ADD: Kernel = kernel("marks_add", [64, 1, 1]);
+pub use needs::Needs;
 
 /// Decoding spikes that are computed together at most.
 const MOST_SPIKES: usize = 4096;
@@ -44,68 +33,6 @@ pub struct Spikes<'a> {
     pub marks: &'a [f64],
     /// `[row + 1]`: the first spike of each row, and how many there are at the end.
     pub starts: &'a [u32],
-}
-
-/// What lanes are made for: the most that any electrode needs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Needs {
-    /// Values of the tables.
-    tables: usize,
-    /// Entries of the index.
-    index: usize,
-    /// Values of one spike between weights and intensities.
-    moments: usize,
-    fields: usize,
-    bins: usize,
-    width: usize,
-}
-
-impl Needs {
-    /// Of one electrode; none where the device cannot hold its tables in single precision.
-    pub fn of(intensity: &Intensity) -> Option<Needs> {
-        let Some(tables) = intensity.single() else {
-            return intensity.is_constant().then(Needs::default);
-        };
-        let (moments, fields) = match &tables.scheme {
-            Scheme::Direct(_) => (0, 0),
-            Scheme::Moments(m) => {
-                let degrees = if m.across.is_some() { m.q } else { 1 };
-                (
-                    m.cells.len() * m.terms.len(),
-                    m.along.bands.len() * super::tables::GROUP * m.rows.len() * degrees,
-                )
-            }
-        };
-        let (numbers, index) = upload::lengths(tables, intensity.bins());
-        Some(Needs { tables: numbers, index, moments, fields, bins: intensity.bins(), width: tables.width })
-    }
-
-    /// Interior bins.
-    pub fn bins(&self) -> usize {
-        self.bins
-    }
-
-    /// What serves both.
-    pub fn and(self, other: Needs) -> Needs {
-        Needs {
-            tables: self.tables.max(other.tables),
-            index: self.index.max(other.index),
-            moments: self.moments.max(other.moments),
-            fields: self.fields.max(other.fields),
-            bins: self.bins.max(other.bins),
-            width: self.width.max(other.width),
-        }
-    }
-
-    /// Bytes of the tables.
-    fn home(&self) -> u64 {
-        4 * self.tables.max(1) as u64 + 16 * self.index.max(1) as u64
-    }
-
-    /// Bytes of one decoding spike in a block.
-    fn per_spike(&self) -> u64 {
-        4 * (self.moments + self.fields + self.bins + 1) as u64
-    }
 }
 
 /// A queue with an arena.
@@ -126,6 +53,11 @@ pub struct Lane {
     sums: Buffer,
     starts: Buffer,
     staging: Uploads,
+    /// Sums are float64, not pairs of float32.
+    doubles: bool,
+    /// Sums on their way back.
+    pairs: Vec<[f32; 2]>,
+    numbers: Vec<f64>,
 }
 
 /// Where an electrode's tables live: one for each where they fit, else one for all in turn.
@@ -139,14 +71,14 @@ struct Home {
 
 impl Home {
     fn make(queue: &mut dyn Queue, needs: &Needs) -> Result<Home> {
-        let tables = queue.allocate(4 * needs.tables.max(1) as u64)?;
-        let index = queue.allocate(16 * needs.index.max(1) as u64)?;
+        let tables = queue.allocate(needs.tables.max(8))?;
+        let index = queue.allocate(needs.index.max(16))?;
         Ok(Home { number: None, tables, index, params: MarksParams::default() })
     }
 
-    fn fits(&self, tables: &Tables<f32>, intensity: &Intensity) -> bool {
+    fn fits<E: Number>(&self, tables: &Tables<E>, intensity: &Intensity) -> bool {
         let (numbers, index) = upload::lengths(tables, intensity.bins());
-        4 * numbers as u64 <= self.tables.bytes() && 16 * index as u64 <= self.index.bytes()
+        (numbers * size_of::<E>()) as u64 <= self.tables.bytes() && 16 * index as u64 <= self.index.bytes()
     }
 }
 
@@ -167,29 +99,28 @@ impl Lane {
         let needs = electrodes.iter().copied().fold(Needs::default(), Needs::and);
         let share = facts.main_memory() / lanes.max(1) as u64;
         let mut queue = device.queue()?;
-        let sums = queue.allocate(8 * (rows * needs.bins).max(1) as u64)?;
+        let sums = queue.allocate(8 * (rows * needs.bins()).max(1) as u64)?;
         let starts = queue.allocate(4 * (rows + 1) as u64)?;
         let resident = electrodes.iter().map(Needs::home).sum::<u64>() <= share / 2;
         let homes = if resident { electrodes } else { &[needs][..] };
         let homes = homes.iter().map(|needs| Home::make(&mut *queue, needs)).collect::<Result<Vec<_>>>()?;
-        let marks = queue.allocate(4 * (spikes * needs.width).max(1) as u64)?;
+        let marks = queue.allocate((spikes as u64 * needs.marks).max(8))?;
         let own = homes.iter().flat_map(|home| [&home.tables, &home.index]);
         let fixed: u64 = own.chain([&sums, &starts, &marks]).map(Buffer::bytes).sum();
         let share = share.saturating_sub(fixed);
-        let longest = 4 * needs.moments.max(needs.fields).max(needs.bins + 1).max(1) as u64;
-        let fitting = (share / needs.per_spike()).min(facts.largest_buffer / longest) as usize;
+        let fitting = (share / needs.per_spike().max(1)).min(facts.largest_buffer / needs.longest()) as usize;
         let block = fitting.min(MOST_SPIKES) / 64 * 64;
         if block == 0 {
             return Err(Error::DeviceMemory { needed: 64 * needs.per_spike(), free: share });
         }
-        let per_spike = |values: usize| 4 * (block * values).max(1) as u64;
+        let per_spike = |bytes: u64| (block as u64 * bytes).max(8);
         let moments = queue.allocate(per_spike(needs.moments))?;
         let fields = queue.allocate(per_spike(needs.fields))?;
-        let intensity = queue.allocate(per_spike(needs.bins + 1))?;
-        for kernel in [&MOMENTS, &ALONG, &ACROSS, &DIRECT, &ADD] {
+        let intensity = queue.allocate(per_spike(needs.intensity))?;
+        let kernels = [f32::KERNELS, f64::KERNELS].into_iter().zip(needs.types);
+        for kernel in kernels.filter(|(_, used)| *used).flat_map(|(kernels, _)| kernels.all()) {
             queue.load(kernel)?;
         }
-        let staging = Uploads::default();
         Ok(Lane {
             queue,
             needs,
@@ -203,7 +134,10 @@ impl Lane {
             intensity,
             sums,
             starts,
-            staging,
+            staging: Uploads::default(),
+            doubles: facts.f64,
+            pairs: Vec::new(),
+            numbers: Vec::new(),
         })
     }
 
@@ -221,13 +155,26 @@ impl Lane {
     /// # Errors
     /// The driver refuses.
     pub fn add(&mut self, number: usize, intensity: &Intensity, spikes: Spikes<'_>) -> Result<u64> {
-        let Some(tables) = intensity.single() else {
-            return Err(Error::Failed("internal error: an electrode without tables on a device".into()));
-        };
         let count = spikes.starts.last().copied().unwrap_or(0) as usize;
         if count == 0 || spikes.starts.len() > self.rows + 1 {
             return Ok(0);
         }
+        match (f32::tables(intensity), f64::tables(intensity)) {
+            (Some(tables), _) => self.electrode(tables, (number, intensity), spikes, count),
+            (None, Some(tables)) => self.electrode(tables, (number, intensity), spikes, count),
+            (None, None) => {
+                Err(Error::Failed("internal error: an electrode without tables on a device".into()))
+            }
+        }
+    }
+
+    fn electrode<E: Number>(
+        &mut self,
+        tables: &Tables<E>,
+        (number, intensity): (usize, &Intensity),
+        spikes: Spikes<'_>,
+        count: usize,
+    ) -> Result<u64> {
         let home = self.home(number, tables, intensity)?;
         let mut floored = 0;
         let mut from = 0;
@@ -240,7 +187,7 @@ impl Lane {
     }
 
     /// Which home holds the tables of electrode `number`; they go up where they are not there yet.
-    fn home(&mut self, number: usize, tables: &Tables<f32>, intensity: &Intensity) -> Result<usize> {
+    fn home<E: Number>(&mut self, number: usize, tables: &Tables<E>, intensity: &Intensity) -> Result<usize> {
         if let Some(at) = self.homes.iter().position(|home| home.number == Some(number)) {
             return Ok(at);
         }
@@ -251,23 +198,23 @@ impl Lane {
             at.ok_or_else(|| Error::Failed("internal error: tables without a home on a device".into()))?;
         let home = &mut self.homes[at];
         self.staging.tables(tables, intensity);
-        self.queue.upload(&home.tables, 0, bytemuck::cast_slice(&self.staging.numbers))?;
+        self.queue.upload(&home.tables, 0, &self.staging.numbers)?;
         self.queue.upload(&home.index, 0, bytemuck::cast_slice(&self.staging.index))?;
         (home.number, home.params) = (Some(number), self.staging.params);
         Ok(at)
     }
 
     /// As many spikes as the buffer of marks takes, block by block.
-    fn stretch(
+    fn stretch<E: Number>(
         &mut self,
-        (tables, home): (&Tables<f32>, usize),
+        (tables, home): (&Tables<E>, usize),
         intensity: &Intensity,
         spikes: Spikes<'_>,
         (from, some): (usize, usize),
     ) -> Result<u64> {
         let width = tables.width;
-        self.staging.spikes(intensity, &spikes.marks[from * width..(from + some) * width]);
-        self.queue.upload(&self.marks, 0, bytemuck::cast_slice(&self.staging.marks))?;
+        self.staging.spikes::<E>(intensity, &spikes.marks[from * width..(from + some) * width]);
+        self.queue.upload(&self.marks, 0, &self.staging.marks)?;
         // Rows count their spikes from the first that is up.
         let here = |start: &u32| (*start as usize).clamp(from, from + some) as u32 - from as u32;
         let starts: Vec<u32> = spikes.starts.iter().map(here).collect();
@@ -285,22 +232,24 @@ impl Lane {
         Ok(floored)
     }
 
-    fn block(
+    fn block<E: Number>(
         &mut self,
-        (tables, home): (&Tables<f32>, usize),
+        (tables, home): (&Tables<E>, usize),
         starts: &[u32],
         mut params: MarksParams,
     ) -> Result<u64> {
-        let (count, bins) = (params.spikes as usize, params.bins as usize);
-        let flags = 4 * (self.block * bins) as u64;
-        self.queue.zero(&self.intensity, flags, 4 * count as u64)?;
+        let (count, bins, kernels) = (params.spikes as usize, params.bins as usize, E::KERNELS);
+        let flags = (size_of::<E>() * self.block * bins) as u64;
+        self.queue.zero(&self.intensity, flags, (size_of::<E>() * count) as u64)?;
         let lanes = count.div_ceil(64) as u32;
         match &tables.scheme {
-            Scheme::Direct(_) => self.launch(home, &DIRECT, [lanes, bins.div_ceil(64) as u32, 1], params)?,
+            Scheme::Direct(_) => {
+                self.launch(home, &kernels.direct, [lanes, bins.div_ceil(64) as u32, 1], params)?;
+            }
             Scheme::Moments(moments) => {
-                self.launch(home, &MOMENTS, [moments.cells.len() as u32, lanes, 1], params)?;
-                self.launch(home, &ALONG, [lanes, params.along, params.lines], params)?;
-                self.launch(home, &ACROSS, [lanes, bins as u32, 1], params)?;
+                self.launch(home, &kernels.moments, [moments.cells.len() as u32, lanes, 1], params)?;
+                self.launch(home, &kernels.along, [lanes, params.along, params.lines], params)?;
+                self.launch(home, &kernels.across, [lanes, bins as u32, 1], params)?;
             }
         }
         let (first, end) = (params.first, params.first + params.spikes);
@@ -308,11 +257,11 @@ impl Lane {
         let high = starts.partition_point(|&start| start < end);
         for row in (low..high).step_by(MOST_GROUPS) {
             (params.row, params.rows) = (row as u32, (high - row).min(MOST_GROUPS) as u32);
-            self.launch(home, &ADD, [bins.div_ceil(64) as u32, params.rows, 1], params)?;
+            self.launch(home, &kernels.add, [bins.div_ceil(64) as u32, params.rows, 1], params)?;
         }
-        let mut above = vec![0.0_f32; count];
+        let mut above = vec![E::default(); count];
         self.queue.download(&self.intensity, flags, bytemuck::cast_slice_mut(&mut above))?;
-        Ok(above.iter().filter(|flag| **flag == 0.0).count() as u64)
+        Ok(above.iter().filter(|flag| flag.wide() == 0.0).count() as u64)
     }
 
     fn launch(
@@ -340,30 +289,18 @@ impl Lane {
     /// # Errors
     /// The driver refuses.
     pub fn end(&mut self, first: usize, out: &mut [f64]) -> Result<()> {
-        self.staging.pairs.resize(out.len(), [0.0; 2]);
-        let at = 8 * (first * self.needs.bins) as u64;
-        self.queue.download(&self.sums, at, bytemuck::cast_slice_mut(&mut self.staging.pairs))?;
-        for (value, pair) in out.iter_mut().zip(&self.staging.pairs) {
+        let at = 8 * (first * self.needs.bins()) as u64;
+        if self.doubles {
+            self.numbers.resize(out.len(), 0.0);
+            self.queue.download(&self.sums, at, bytemuck::cast_slice_mut(&mut self.numbers))?;
+            out.iter_mut().zip(&self.numbers).for_each(|(value, sum)| *value += sum);
+            return Ok(());
+        }
+        self.pairs.resize(out.len(), [0.0; 2]);
+        self.queue.download(&self.sums, at, bytemuck::cast_slice_mut(&mut self.pairs))?;
+        for (value, pair) in out.iter_mut().zip(&self.pairs) {
             *value += f64::from(pair[0]) + f64::from(pair[1]);
         }
         Ok(())
-    }
-}
-
-/// Operations of one decoding spike of an electrode on a device.
-pub fn flop(intensity: &Intensity) -> f64 {
-    let Some(tables) = intensity.single() else { return 0.0 };
-    let count = tables.spikes() as f64;
-    // Distances, the exponential, its range.
-    let weight = 3.0 * tables.width as f64 + 20.0;
-    match (&tables.scheme, intensity.choice().method) {
-        (Scheme::Moments(_), Method::Moments { .. }) => {
-            // The choice counts weights and multiply-adds as slots; products of polynomials come on top.
-            2.0 * intensity.choice().cost + count * weight
-        }
-        _ => {
-            let bins = intensity.bins() as f64;
-            count * (2.0 * bins + weight * (bins / 64.0).ceil())
-        }
     }
 }

@@ -187,6 +187,14 @@ impl Intensity {
         }
     }
 
+    /// The same in double precision.
+    pub(super) fn double(&self) -> Option<&Tables<f64>> {
+        match &self.prepared {
+            Prepared::Double(tables) if self.choice.ceiling_ln >= self.floor_ln => Some(tables),
+            _ => None,
+        }
+    }
+
     /// True where every spike lies on the floor in every bin.
     pub fn is_constant(&self) -> bool {
         matches!(self.prepared, Prepared::Nothing) || self.choice.ceiling_ln < self.floor_ln
@@ -202,12 +210,15 @@ impl Intensity {
         &self.log_scale
     }
 
-    /// Appends `marks` (`[spike, feature]`) as the tables hold them.
-    pub(super) fn scaled(&self, marks: &[f64], to: &mut Vec<f32>) {
+    /// Hands over each row of `marks` (`[spike, feature]`) as the tables hold it.
+    pub(super) fn scaled<E: Element>(&self, marks: &[f64], mut to: impl FnMut(&[E])) {
         let columns = self.marks.columns().max(1);
-        let row =
-            |row: &[f64]| row.iter().enumerate().map(|(k, v)| self.marks.apply(k, *v)).collect::<Vec<f32>>();
-        to.extend(marks.chunks_exact(columns).flat_map(row));
+        let mut scaled = vec![E::default(); columns];
+        for row in marks.chunks_exact(columns) {
+            let values = row.iter().enumerate().map(|(k, v)| self.marks.apply(k, *v));
+            scaled.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+            to(&scaled);
+        }
     }
 
     fn all_floored<T: Element>(&self, out: &mut [T]) -> Floored {

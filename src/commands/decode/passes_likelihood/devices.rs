@@ -43,10 +43,11 @@ impl Devices {
         chunk_rows: usize,
         recorder: &Recorder,
     ) -> Result<Option<Devices>> {
-        if !backend.is_device() {
+        let TablesInTurns { marks, from, turns } = tables;
+        // Fields of sorted units are added where the rows are made.
+        if !backend.is_device() || marks.is_empty() {
             return Ok(None);
         }
-        let TablesInTurns { marks, from, turns } = tables;
         let mut needs = Vec::new();
         for turn in turns.iter() {
             needs.extend(

@@ -27,7 +27,7 @@ struct Params {
     along_factors: u32, // [group][bin][line][degree]
     across_factors: u32,
     scales: u32,        // [bin][high, low]
-    pad: u32,
+    limits: u32,        // cut and floor again, for languages with other types
 }
 
 // Numbers of the electrode: encoding marks, polynomials, factors, scales.

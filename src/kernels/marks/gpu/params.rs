@@ -29,5 +29,5 @@ pub(super) struct MarksParams {
     pub along_factors: u32,
     pub across_factors: u32,
     pub scales: u32,
-    pub pad: u32,
+    pub limits: u32,
 }

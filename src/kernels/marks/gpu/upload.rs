@@ -1,5 +1,6 @@
-//! Tables of an electrode as the kernels read them: one array of floats, one of whole numbers.
+//! Tables of an electrode as the kernels read them: one array of numbers, one of whole numbers.
 
+use super::number::Number;
 use super::params::MarksParams;
 use crate::kernels::marks::Intensity;
 use crate::kernels::marks::moments::{Axis, Moments};
@@ -8,16 +9,20 @@ use crate::kernels::marks::tables::{Direct, GROUP, Scheme, Tables};
 /// What goes up, kept from electrode to electrode.
 #[derive(Default)]
 pub(super) struct Uploads {
-    pub numbers: Vec<f32>,
+    /// Numbers of the tables, in the type of the electrode.
+    pub numbers: Vec<u8>,
     pub index: Vec<[u32; 4]>,
-    pub marks: Vec<f32>,
-    pub pairs: Vec<[f32; 2]>,
+    /// Decoding marks, in that type.
+    pub marks: Vec<u8>,
     /// Of the electrode whose tables these are.
     pub params: MarksParams,
 }
 
+/// Numbers besides those of bins and spikes: cut and floor.
+const LIMITS: usize = 2;
+
 /// Lengths of both arrays.
-pub(super) fn lengths(tables: &Tables<f32>, bins: usize) -> (usize, usize) {
+pub(super) fn lengths<E: Number>(tables: &Tables<E>, bins: usize) -> (usize, usize) {
     let (numbers, index) = match &tables.scheme {
         Scheme::Direct(direct) => (direct.factors.iter().map(Vec::len).sum(), 0),
         Scheme::Moments(moments) => {
@@ -28,54 +33,46 @@ pub(super) fn lengths(tables: &Tables<f32>, bins: usize) -> (usize, usize) {
             (factors + polynomials, moments.cells.len() + moments.rows.len() + groups)
         }
     };
-    (tables.marks.len() + numbers + 2 * bins, index + bins)
-}
-
-/// A value as two floats.
-fn pair(value: f64) -> [f32; 2] {
-    // Minus infinity, where no animal was, must not meet another infinity.
-    let value = value.max(-1e30);
-    let high = value as f32;
-    [high, (value - f64::from(high)) as f32]
+    (tables.marks.len() + numbers + 2 * bins + LIMITS, index + bins)
 }
 
 impl Uploads {
     /// Fills both arrays and the electrode's parameters.
-    pub fn tables(&mut self, tables: &Tables<f32>, intensity: &Intensity) {
+    pub fn tables<E: Number>(&mut self, tables: &Tables<E>, intensity: &Intensity) {
         self.numbers.clear();
         self.index.clear();
         self.params = MarksParams {
             width: tables.width as u32,
             encoding: tables.spikes() as u32,
             bins: intensity.bins() as u32,
-            cut: tables.cut,
+            cut: tables.cut.wide() as f32,
             floor: intensity.floor_ln() as f32,
             ..MarksParams::default()
         };
-        self.numbers.extend_from_slice(&tables.marks);
+        self.append(&tables.marks);
         match &tables.scheme {
             Scheme::Direct(direct) => self.direct(direct),
             Scheme::Moments(moments) => self.moments(moments),
         }
-        self.params.scales = self.numbers.len() as u32;
+        self.params.scales = self.end::<E>();
         for scale in intensity.log_scale() {
-            self.numbers.extend(pair(*scale));
+            self.append(&E::pair(*scale));
         }
+        self.params.limits = self.append(&[tables.cut, E::of(intensity.floor_ln())]);
     }
 
-    fn direct(&mut self, direct: &Direct<f32>) {
-        self.params.along_factors = self.numbers.len() as u32;
+    fn direct<E: Number>(&mut self, direct: &Direct<E>) {
         self.params.along = direct.bins[0] as u32;
-        self.numbers.extend_from_slice(&direct.factors[0]);
-        self.params.across_factors = self.numbers.len() as u32;
+        self.params.along_factors = self.append(&direct.factors[0]);
+        self.params.across_factors = self.end::<E>();
         if let (Some(bins), Some(factors)) = (direct.bins.get(1), direct.factors.get(1)) {
             self.params.across = *bins as u32;
-            self.numbers.extend_from_slice(factors);
+            self.append(factors);
         }
         self.index.extend(direct.pairs.iter().map(|[x, y]| [*x, *y, 0, 0]));
     }
 
-    fn moments(&mut self, moments: &Moments<f32>) {
+    fn moments<E: Number>(&mut self, moments: &Moments<E>) {
         let across_bins = moments.across.as_ref().map_or(0, |axis| axis.bands.len() * GROUP);
         self.params = MarksParams {
             degrees: moments.q as u32,
@@ -98,22 +95,27 @@ impl Uploads {
         self.index.extend(moments.slots.iter().map(|slot| [slot / width, slot % width, 0, 0]));
     }
 
-    fn axis(&mut self, axis: &Axis<f32>) -> u32 {
+    fn axis<E: Number>(&mut self, axis: &Axis<E>) -> u32 {
         for (start, (first, last)) in axis.starts.iter().zip(&axis.bands) {
             self.index.push([*first as u32, *last as u32, *start as u32, 0]);
         }
         self.append(&axis.factors)
     }
 
-    fn append(&mut self, values: &[f32]) -> u32 {
-        let at = self.numbers.len() as u32;
-        self.numbers.extend_from_slice(values);
+    /// Where the next number would stand.
+    fn end<E: Number>(&self) -> u32 {
+        (self.numbers.len() / size_of::<E>()) as u32
+    }
+
+    fn append<E: Number>(&mut self, values: &[E]) -> u32 {
+        let at = self.end::<E>();
+        self.numbers.extend_from_slice(bytemuck::cast_slice(values));
         at
     }
 
     /// Centred and scaled decoding marks.
-    pub fn spikes(&mut self, intensity: &Intensity, marks: &[f64]) {
+    pub fn spikes<E: Number>(&mut self, intensity: &Intensity, marks: &[f64]) {
         self.marks.clear();
-        intensity.scaled(marks, &mut self.marks);
+        intensity.scaled::<E>(marks, |row| self.marks.extend_from_slice(bytemuck::cast_slice(row)));
     }
 }
