@@ -107,7 +107,7 @@ fn a_path_inside_names_position_data_or_the_group_of_the_layout() {
         .set("/rat1/position/data", 0, &[0.0, 1.0][..])
         .set("/rat1/units/0/spike_times", 0, &[0.5][..]);
     content.hdf5(&path);
-    assert_eq!(named(&path, "/rat1", &sorted()).unwrap().trains[0].times, [0.5]);
+    assert_eq!(named(&path, "/rat1", &sorted()).unwrap().trains[0].times[..], [0.5]);
 }
 
 /// The message for HDF5 with `FILE` for its name; the folder's must differ in the place alone.
@@ -273,9 +273,9 @@ fn spikes_are_mended_with_one_warning_each() {
     for (path, found) in both(&content, &SessionChoices::default()) {
         let session = found.unwrap();
         let train = &session.trains[0];
-        assert_eq!(train.times, [1.0, 1.0, 2.0, 3.0]);
-        assert_eq!(train.marks, [2.0, 2.5, 4.0, 4.5, 1.0, 1.5, 6.0, 6.5]);
-        assert_eq!(session.trains[2].marks, [2.0, 1.0]);
+        assert_eq!(train.times[..], [1.0, 1.0, 2.0, 3.0]);
+        assert_eq!(train.marks[..], [2.0, 2.5, 4.0, 4.5, 1.0, 1.5, 6.0, 6.5]);
+        assert_eq!(session.trains[2].marks[..], [2.0, 1.0]);
         let place = path.display();
         assert_eq!(
             session.warnings,
@@ -290,7 +290,7 @@ fn spikes_are_mended_with_one_warning_each() {
     let [(path, found), _] = both(&content, &choices);
     let session = found.unwrap();
     assert_eq!((&session.trains[0].times[..], session.counts.repeated_spikes), (&[1.0, 2.0, 3.0][..], 1));
-    assert_eq!(session.trains[0].marks, [2.0, 2.5, 1.0, 1.5, 6.0, 6.5]);
+    assert_eq!(session.trains[0].marks[..], [2.0, 2.5, 1.0, 1.5, 6.0, 6.5]);
     let wanted = format!("{}: dropped 1 spike at the time of the one before (electrode 0)", path.display());
     assert_eq!(session.warnings[2], wanted);
 }

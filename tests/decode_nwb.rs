@@ -85,11 +85,11 @@ fn feature_columns_stand_side_by_side_in_the_order_asked_for() {
         ..SessionChoices::default()
     };
     let session = nwb(&content, &choose(&["spot", "shape", "peak"])).unwrap();
-    assert_eq!(session.trains[0].marks, [1.0, 1.5, 5.0, 10.0, 2.0, 2.5, 6.0, 20.0]);
-    assert_eq!(session.trains[2].marks, [3.0, 3.5, 7.0, 8.0, 9.0, 30.0]);
+    assert_eq!(session.trains[0].marks[..], [1.0, 1.5, 5.0, 10.0, 2.0, 2.5, 6.0, 20.0]);
+    assert_eq!(session.trains[2].marks[..], [3.0, 3.5, 7.0, 8.0, 9.0, 30.0]);
     let facts: Vec<_> = session.trains.iter().map(|train| (train.width, train.times.len())).collect();
     assert_eq!(facts, [(4, 2), (4, 0), (6, 1), (4, 0)]);
-    assert_eq!(nwb(&content, &choose(&["peak"])).unwrap().trains[2].marks, [30.0]);
+    assert_eq!(nwb(&content, &choose(&["peak"])).unwrap().trains[2].marks[..], [30.0]);
     let message = nwb(&content, &SessionChoices::default()).unwrap_err();
     assert_eq!(
         message,
@@ -103,7 +103,7 @@ fn feature_columns_stand_side_by_side_in_the_order_asked_for() {
          (--features)"
     );
     let alone = content.without("/units/spot").without("/units/shape");
-    assert_eq!(nwb(&alone, &SessionChoices::default()).unwrap().trains[0].marks, [10.0, 20.0]);
+    assert_eq!(nwb(&alone, &SessionChoices::default()).unwrap().trains[0].marks[..], [10.0, 20.0]);
     let bare = alone.without("/units/peak");
     let message = nwb(&bare, &SessionChoices::default()).unwrap_err();
     assert_eq!(
@@ -288,7 +288,7 @@ fn nwb_faults_are_named() {
     }
     let content = small_nwb().set("/units/spike_times_index", 0, index(&[2, 3]));
     let session = nwb(&content, &sorted()).unwrap();
-    assert_eq!(session.trains[1].times, [2.5]);
+    assert_eq!(session.trains[1].times[..], [2.5]);
     assert!(
         session.warnings[0].ends_with("spike_times_index: the last 1 of 4 values are in no row"),
         "{:?}",

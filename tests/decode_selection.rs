@@ -6,10 +6,11 @@ mod decode_session;
 
 use decode_session::{SETS, fixture, read, reference};
 use nissl::commands::decode::selection::{
-    DecodingSpikes, EncodingSamples, Interval, PositionWalk, TimeSpan, check_decoding_times, decoding_spikes,
-    default_times, encoding_samples, interpolate, median_step, missing_rows,
+    DecodingSpikes, EncodingSamples, Interval, PositionWalk, STEP, TimeSpan, check_decoding_times,
+    decoding_spikes, default_times, encoding_samples, interpolate, median_step, missing_rows,
 };
 use nissl::commands::decode::session::{Positions, SessionChoices};
+use nissl::io::column::Column;
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -61,7 +62,7 @@ fn rows_of_decoding_spikes_are_the_peers() {
         let session = read(&fixture(set, "inputs.h5"), &SessionChoices::default()).unwrap();
         let time = session.time.clone().unwrap();
         for train in &session.trains {
-            let found = decoding_spikes(&time, &train.times);
+            let found = decoding_spikes(&time, &train.times, None).unwrap();
             let wanted = reference(set, &format!("decoding_bin_index_e{:0>2}", train.name));
             let rows: Vec<f64> = found.rows.iter().map(|&row| f64::from(row)).collect();
             assert_eq!(rows, wanted, "{set} {}", train.label);
@@ -201,6 +202,16 @@ fn rows_are_missing_where_a_sample_with_a_share_is() {
     assert_eq!(missing_rows(&[1.0, nan, 1.0, 2.0], 2), [true, false]);
 }
 
+/// In memory and in a file.
+fn rows_of(time: &[f64], spikes: &[f64]) -> DecodingSpikes {
+    let folder = tempfile::tempdir().unwrap();
+    let spikes = Column::from(spikes.to_vec());
+    let held = decoding_spikes(time, &spikes, None).unwrap();
+    let mapped = decoding_spikes(time, &spikes, Some(&folder.path().join("out.nc"))).unwrap();
+    assert!(held == mapped && mapped.rows.is_mapped());
+    held
+}
+
 /// Spec 4.2 word for word.
 fn rows_by_definition(time: &[f64], spikes: &[f64]) -> DecodingSpikes {
     let (first, last) = (time[0], time[time.len() - 1]);
@@ -211,6 +222,7 @@ fn rows_by_definition(time: &[f64], spikes: &[f64]) -> DecodingSpikes {
     DecodingSpikes {
         spikes: start..start + used.len(),
         rows: used.iter().map(row).collect(),
+        index: used.iter().step_by(STEP).map(row).collect(),
         outside: spikes.len() - used.len(),
     }
 }
@@ -219,17 +231,17 @@ fn rows_by_definition(time: &[f64], spikes: &[f64]) -> DecodingSpikes {
 fn both_ends_decode_and_the_last_row_stays_empty() {
     let time = [1.0, 2.0, 3.0, 4.0];
     let spikes = [0.9, 1.0, 1.99, 2.0, 3.0, 3.5, 4.0, 4.0, 4.1];
-    let found = decoding_spikes(&time, &spikes);
-    assert_eq!(found.rows, [0, 0, 1, 2, 2, 2, 2]);
+    let found = rows_of(&time, &spikes);
+    assert_eq!(found.rows[..], [0, 0, 1, 2, 2, 2, 2]);
     assert_eq!((found.spikes.clone(), found.outside), (1..8, 2));
     let mut counts = [0; 4];
     found.add_counts(&(0..4), &mut counts);
     assert_eq!(counts, [2, 1, 4, 0]);
     // Two times: one bin that takes all, and its empty row.
-    assert_eq!(decoding_spikes(&[1.0, 4.0], &spikes).rows, [0; 7]);
+    assert_eq!(rows_of(&[1.0, 4.0], &spikes).rows[..], [0; 7]);
     assert_eq!(
-        decoding_spikes(&[5.0, 6.0], &spikes),
-        DecodingSpikes { spikes: 9..9, rows: vec![], outside: 9 }
+        rows_of(&[5.0, 6.0], &spikes),
+        DecodingSpikes { spikes: 9..9, outside: 9, ..DecodingSpikes::default() }
     );
 }
 
@@ -237,7 +249,7 @@ fn both_ends_decode_and_the_last_row_stays_empty() {
 fn chunks_of_rows_hold_the_same_spikes() {
     let time: Vec<f64> = (0..20).map(f64::from).collect();
     let spikes: Vec<f64> = (0..190).map(|i| f64::from(i) / 10.0).collect();
-    let found = decoding_spikes(&time, &spikes);
+    let found = rows_of(&time, &spikes);
     let mut whole = vec![0; 20];
     found.add_counts(&(0..20), &mut whole);
     for length in 1..=20 {
@@ -335,7 +347,7 @@ fn spikes() -> impl Strategy<Value = Vec<f64>> {
 proptest! {
     #[test]
     fn rows_follow_the_definition(time in steps(), spikes in spikes()) {
-        prop_assert_eq!(decoding_spikes(&time, &spikes), rows_by_definition(&time, &spikes));
+        prop_assert_eq!(rows_of(&time, &spikes), rows_by_definition(&time, &spikes));
     }
 
     #[test]

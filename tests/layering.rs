@@ -92,6 +92,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "commands/decode/stream/{bytes,engines,lfp,netcdf,plan,prepare,recording,run,told,writer,writer/output}.rs",
         &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
     ),
+    // Spikes are slices to them, whether in memory or in a file.
+    ("commands/decode/{condition,selection}.rs", &["commands", "io::column::Column", "error"]),
     // They give kernels the machine's instruction set.
     (
         "commands/decode/{encode,mark_models,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
@@ -158,6 +160,7 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
             "backend/cuda/{driver,compile}.rs",
             "io/npy.rs",
             "io/npy/*.rs",
+            "io/scratch.rs",
         ],
     ),
     ("clap", &["clap", "::"], &["cli/**"]),

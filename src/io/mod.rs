@@ -8,6 +8,7 @@
 pub mod atomic;
 mod block;
 mod choose;
+pub mod column;
 pub(crate) mod direct;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;

@@ -39,9 +39,21 @@ pub fn reference(set: &str, name: &str) -> Vec<f64> {
     array(&fixture(set, &format!("{name}.npy")), "").1
 }
 
-/// Reads a whole file or folder.
+/// Reads a whole file or folder, with the spikes in memory and in files, and holds one against the other.
 pub fn read(path: &Path, choices: &SessionChoices) -> nissl::error::Result<Session> {
-    session::read(&InputSpec::file(path), choices)
+    let held = session::read(&InputSpec::file(path), choices)?;
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.nc");
+    // Less than four times what is there.
+    let memory = choices.memory.min(2 * held.bytes() + 1000);
+    let narrow = SessionChoices { memory, beside: Some(output.clone()), ..choices.clone() };
+    let mapped = session::read(&InputSpec::file(path), &narrow)?;
+    assert_eq!(mapped.trains, held.trains);
+    assert_eq!(mapped.warnings, held.warnings);
+    if mapped.beside == Some(output) {
+        assert!(mapped.trains.iter().all(|train| train.times.is_mapped()));
+    }
+    Ok(held)
 }
 
 /// Choices for sorted units.

@@ -4,6 +4,7 @@ use super::options::{Precision, Save};
 use super::passes_likelihood::BLOCK;
 use super::prepare::{Decoding, Prepared};
 use super::results::{ResultFile, ResultLayout};
+use super::selection::STEP;
 use crate::commands::Context;
 use crate::error::{Error, Result};
 use crate::kernels::marks::BOXED;
@@ -15,6 +16,8 @@ const ENOUGH_BYTES: u64 = 48 << 20;
 const ENOUGH_BYTES_OF_SIMILAR: u64 = 1 << 30;
 /// Chunks in flight between likelihood and filter.
 pub const IN_FLIGHT: usize = 2;
+/// What the system may read of a file before and after what is wanted.
+const ENDS: u64 = 128 << 10;
 /// Smallest chunk and block.
 const FEWEST_ROWS: usize = 16;
 /// How a run is cut.
@@ -165,6 +168,10 @@ struct Shape {
     chunk_row: u64,
     /// Log intensities of one spike; 0 for sorted units.
     spike: u64,
+    /// A spike that comes from a file: its features and row number; 0 where all are held.
+    read: u64,
+    /// What the system reads of files besides, whatever a chunk's length.
+    ends: u64,
     /// Spikes of all trains in each chunk of the smallest length.
     spikes: Vec<u32>,
     /// One row of a block of the smoother.
@@ -177,24 +184,32 @@ impl Shape {
         let (rows, bins) = (decoding.time.len() as u64, prepared.model.bins() as u64);
         let columns = decoding.chain.states().columns();
         let width = decoding.chain.row_width() as u64;
-        let spikes: u64 = decoding.spikes.iter().map(|d| d.rows.len() as u64).sum();
         let viterbi = prepared.options.save.contains(&Save::Viterbi);
         let saved = prepared.options.save.iter();
         let saved =
             saved.filter(|s| matches!(s, Save::Filter | Save::Predictive | Save::Loglik)).count() as u64;
         let mut counts = vec![0u32; decoding.time.len().div_ceil(FEWEST_ROWS)];
-        for &row in decoding.spikes.iter().flat_map(|d| &d.rows) {
-            counts[row as usize / FEWEST_ROWS] += 1;
+        for spikes in &decoding.spikes {
+            // Rows in a file come to memory step by step.
+            for rows in spikes.rows.chunks(STEP) {
+                rows.iter().for_each(|&row| counts[row as usize / FEWEST_ROWS] += 1);
+                spikes.rows.release();
+            }
         }
+        let held: usize = decoding.spikes.iter().map(|d| d.rows.held_bytes()).sum();
+        let mapped = decoding.spikes.iter().any(|d| d.rows.is_mapped());
+        let widest = prepared.session.trains.iter().map(|train| train.width as u64).max().unwrap_or(0);
         let largest = prepared.marks.units.iter().map(|unit| unit.bins.len() as u64).max().unwrap_or(0);
         Shape {
             columns,
             block_of_a_unit: if largest < bins { BLOCK as u64 * largest * element } else { 0 },
             saved: saved as usize,
             stored_row: width * element + if viterbi { columns as u64 * 4 } else { 0 },
-            per_row: 8 * 12 + 4 * spikes.div_ceil(rows),
+            per_row: 8 * 12 + (held as u64).div_ceil(rows),
             chunk_row: width * element + saved * columns as u64 * 8,
             spike: if prepared.marks.is_empty() { 0 } else { bins * element },
+            read: if mapped { 8 * widest + 4 } else { 0 },
+            ends: if mapped { 2 * ENDS * decoding.spikes.len() as u64 } else { 0 },
             spikes: counts,
             block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
         }
@@ -207,6 +222,8 @@ impl Shape {
             .map(|c| c.iter().map(|&n| u64::from(n)).sum());
         let most: u64 = most.max().unwrap_or(0);
         (rows as u64 * self.chunk_row + most * self.spike) * (IN_FLIGHT as u64 + 1)
+            + most * self.read
+            + self.ends
     }
 
     fn block(&self, rows: usize) -> u64 {

@@ -122,17 +122,24 @@ fn fit(options: &Options, session: &Session, (memory, level): (u64, CpuLevel)) -
     let positions = &session.positions;
     let samples = selection::encoding_samples(positions, intervals.as_deref(), &session.place)?;
     let (grid, track) = environment(options, session).map_err(Error::within(&session.place))?;
-    let spikes: Vec<Spikes> = session.trains.iter().map(|train| samples.spikes(&train.times)).collect();
+    let encoding = |train: &SpikeTrain| {
+        let ranges = samples.spikes(&train.times);
+        train.release();
+        ranges
+    };
+    let spikes: Vec<Spikes> = session.trains.iter().map(encoding).collect();
     check_room(session, &samples, &spikes, memory)?;
     let trains = session.trains.iter().zip(spikes).map(|(train, ranges)| {
         let marks = ranges.iter().flat_map(|r| &train.marks[r.start * train.width..r.end * train.width]);
-        EncodingTrain {
+        let made = EncodingTrain {
             name: train.name.clone(),
             width: train.width,
             marks: marks.copied().collect(),
             positions: samples.positions_at(&train.times, &ranges),
             weights: samples.weights_at(&train.times, &ranges),
-        }
+        };
+        train.release();
+        made
     });
     let trains = trains.collect();
     let sample_period = selection::median_step(&positions.time);

@@ -34,9 +34,10 @@ pub(super) fn read(reader: &mut Reader, named: Option<&str>, choices: &SessionCh
     session.trains = trains(reader, choices.likelihood, &ends);
     ragged::allocate(reader, &ends, &mut session.trains)?;
     ragged::fill(&spikes, &ends, &mut |unit, first, bytes| {
-        let times = session.trains.get_mut(unit).map_or(&mut [][..], |train| &mut train.times[..]);
+        let Some(train) = session.trains.get_mut(unit) else { return Ok(()) };
         let count = bytes.len() / spikes.dtype.size();
-        spikes.convert(bytes, times.get_mut(first..first + count).unwrap_or_default());
+        spikes.convert(bytes, train.times.get_mut(first..first + count).unwrap_or_default());
+        train.release();
         Ok(())
     })?;
     if choices.likelihood == Likelihood::Clusterless {

@@ -11,6 +11,7 @@ mod rows;
 pub(super) use rows::{add, begin, settle};
 
 use super::mark_models::{Electrodes, MarkModels, Unit};
+use super::selection;
 use super::store::Stored;
 use crate::array::Real;
 use crate::backend::CpuLevel;
@@ -59,6 +60,8 @@ pub enum Adds<'a> {
 pub struct Train<'a> {
     /// The time bin of each, in order.
     pub rows: &'a [u32],
+    /// Some of the bins, to find the others by ([`selection::before`]).
+    pub index: &'a [u32],
     /// What each adds.
     pub adds: Adds<'a>,
 }
@@ -66,7 +69,7 @@ pub struct Train<'a> {
 impl Train<'_> {
     /// Which of the spikes lie in rows `first .. end`.
     fn within(&self, first: u64, end: u64) -> Range<usize> {
-        let before = |row: u64| self.rows.partition_point(|&r| u64::from(r) < row);
+        let before = |row: u64| selection::before((self.rows, self.index), row);
         before(first)..before(end)
     }
 }
@@ -104,6 +107,8 @@ pub struct Likelihood<'a> {
     pub recorder: &'a Recorder,
     /// Devices that sum the spikes, if any.
     pub devices: Option<&'a Devices>,
+    /// Gives back the memory of spikes in files after each chunk.
+    pub release: &'a (dyn Fn() + Sync),
     /// Spikes of the chunk in hand whose intensity is at the floor in every bin, by train.
     pub floored: Vec<AtomicU64>,
 }
@@ -358,6 +363,7 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
                 });
             },
         );
+        (all.release)();
         Ok(())
     }
 }

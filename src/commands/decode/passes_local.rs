@@ -18,6 +18,8 @@ use std::ops::Range;
 /// Stage of the report.
 pub const STAGE: &str = "local";
 
+/// Spikes of a train, or rows, that are looked at before their memory goes back.
+const AT_ONCE: usize = 1 << 16;
 /// Spikes computed together.
 const BLOCK: usize = 256;
 
@@ -73,10 +75,7 @@ pub fn local(
 ) -> Result<Vec<f64>> {
     let model = &prepared.model;
     if prepared.marks.is_empty() {
-        let all: Vec<Vec<usize>> =
-            decoding.spikes.iter().map(|d| d.rows.iter().map(|&row| row as usize).collect()).collect();
-        let local = SortedLocal::new(level, model, decoding.time.len(), decoding.step);
-        return Ok(local.rows(&all, 0, &animal.positions));
+        return Ok(of_units(prepared, decoding, animal, level));
     }
     let all_spikes = model.all_spikes();
     let points = decoding.time.len() + decoding.spikes.iter().map(|d| d.rows.len()).sum::<usize>();
@@ -87,33 +86,59 @@ pub fn local(
         if recorder.is_cancelled() {
             return Err(Error::Interrupted);
         }
-        let spikes = &spikes.within(rows);
-        let values = at_spikes(prepared, (train, spikes), &at, level)?;
-        for (&row, value) in spikes.rows.iter().zip(values) {
-            sums[row as usize] += value;
+        let tables = prepared.marks.of_train(prepared.electrodes(), train);
+        let intensity = tables.as_deref().and_then(|tables| tables.first());
+        let own = spikes.in_rows(&(rows.start as usize..rows.end as usize));
+        for from in own.clone().step_by(AT_ONCE) {
+            let own = from..own.end.min(from + AT_ONCE);
+            let first = spikes.spikes.start;
+            let some = first + own.start..first + own.end;
+            let values = at_spikes(prepared, (train, some), (&at, intensity), level)?;
+            for (&row, value) in spikes.rows[own].iter().zip(values) {
+                sums[row as usize] += value;
+            }
+            spikes.rows.release();
         }
     }
     Ok(sums)
 }
 
+/// The same for sorted units, some rows at a time.
+fn of_units(prepared: &Prepared, decoding: &Decoding, animal: &Whereabouts, level: CpuLevel) -> Vec<f64> {
+    let (rows, axes) = (decoding.time.len(), prepared.model.axes().max(1));
+    let local = SortedLocal::new(level, &prepared.model, rows, decoding.step);
+    let mut values = Vec::with_capacity(rows);
+    for first in (0..rows).step_by(AT_ONCE) {
+        let here = first..rows.min(first + AT_ONCE);
+        let fired = |spikes: &DecodingSpikes| {
+            let own = spikes.rows[spikes.in_rows(&here)].iter().map(|&row| row as usize).collect();
+            spikes.rows.release();
+            own
+        };
+        let units: Vec<Vec<usize>> = decoding.spikes.iter().map(fired).collect();
+        values.extend(local.rows(&units, first, &animal.positions[here.start * axes..here.end * axes]));
+    }
+    values
+}
+
 /// Local log intensity of a train's spikes, each at the animal's position at its own time.
 fn at_spikes(
     prepared: &Prepared,
-    (train, spikes): (usize, &DecodingSpikes),
-    at: &LocalModel,
+    (train, spikes): (usize, Range<usize>),
+    (at, intensity): (&LocalModel, Option<&Intensity>),
     level: CpuLevel,
 ) -> Result<Vec<f64>> {
     let (model, positions) = (&prepared.model, &prepared.session.positions);
     let recorded = &prepared.session.trains[train];
-    let times = &recorded.times[spikes.spikes.clone()];
+    let times = &recorded.times[spikes.clone()];
     let raw = interpolate(&positions.time, &positions.data, positions.axes, times);
     let places = model.linearise(&raw, positions.axes)?;
-    let marks = &recorded.marks[spikes.spikes.start * recorded.width..spikes.spikes.end * recorded.width];
-    let tables = prepared.marks.of_train(prepared.electrodes(), train);
-    let densities = match tables.as_deref().and_then(|tables| tables.first()) {
+    let marks = &recorded.marks[spikes.start * recorded.width..spikes.end * recorded.width];
+    let densities = match intensity {
         Some(intensity) => densities(intensity, (marks, recorded.width), &places, model, level),
         None => vec![0.0; times.len()],
     };
+    recorded.release();
     let (rate, floor) = (model.trains[train].rate, prepared.floors[train]);
     let value = |(density, occupancy): (f64, f64)| {
         let value = local_log_intensity(rate, density, occupancy, floor);

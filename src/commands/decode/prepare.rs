@@ -18,6 +18,7 @@ use super::walks;
 use crate::backend::{Backend, CpuLevel};
 use crate::commands::Context;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::kernels::hmm::{self, Chain};
 use crate::kernels::marks::{Choice, Method, Precision};
 use crate::report::Work;
@@ -121,7 +122,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
         warnings.extend(no_spikes(&session, decoding));
     }
     let mut prepared = Prepared { options: options.clone(), session, model, marks, floors, decoding };
-    let cuts = Budget::of(&prepared, context).cut()?;
+    let cuts = cut(&mut prepared, context)?;
     let electrodes = Electrodes { model: &prepared.model, floors: &prepared.floors };
     recorder.time("fit", || prepared.marks.settle(electrodes, &cuts.turns));
     let fit = devices::fit(&prepared, context.threads);
@@ -142,6 +143,20 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     Ok(plan)
 }
 
+/// Cuts the run; spikes that leave too little memory for the rest go into files.
+fn cut(prepared: &mut Prepared, context: &Context) -> Result<Cuts> {
+    match Budget::of(prepared, context).cut() {
+        Err(Error::Memory { .. }) if prepared.session.beside.is_none() => {}
+        done => return done,
+    }
+    let output = prepared.options.output.clone();
+    prepared.session.keep_beside(&output)?;
+    for spikes in prepared.decoding.iter_mut().flat_map(|decoding| &mut decoding.spikes) {
+        spikes.rows = Column::keep(spikes.rows.to_vec(), Some(&output))?;
+    }
+    Budget::of(prepared, context).cut()
+}
+
 fn choices(options: &Options, context: &Context) -> SessionChoices {
     SessionChoices {
         likelihood: options.likelihood,
@@ -151,6 +166,7 @@ fn choices(options: &Options, context: &Context) -> SessionChoices {
         drop_repeated_spikes: options.drop_repeated_spikes,
         position_weights: options.position_weights,
         memory: context.memory,
+        beside: Some(options.output.clone()),
     }
 }
 
@@ -230,7 +246,9 @@ fn decoding(
         }
         (None, None) => selection::default_times(&session.positions, &session.place)?,
     };
-    let spikes = session.trains.iter().map(|t| selection::decoding_spikes(&time, &t.times)).collect();
+    let beside = session.beside.as_deref();
+    let spikes = session.trains.iter().map(|train| selection::decoding_spikes(&time, &train.times, beside));
+    let spikes = spikes.collect::<Result<_>>()?;
     let (states, chain) = chain(options, model, context.level)?;
     Ok(Decoding { step: selection::median_step(&time), time, spikes, states, chain })
 }

@@ -67,7 +67,7 @@ fn each_end(index: &Numbers, total: u64, visit: &mut dyn FnMut(u64, u64) -> Resu
 pub(super) fn allocate(reader: &mut Reader, ends: &[u64], trains: &mut [SpikeTrain]) -> Result<()> {
     let mut begin = 0;
     for (train, &end) in trains.iter_mut().zip(ends) {
-        train.times = reader.room(end - begin, "spike times")?;
+        train.times = reader.column(end - begin, "spike times")?;
         begin = end;
     }
     Ok(())
@@ -207,7 +207,8 @@ pub(super) fn read_columns(reader: &mut Reader, columns: &[Column], trains: &mut
     for (at, train) in trains.iter_mut().enumerate() {
         let width = columns.iter().map(|c| c.widths[at]).fold(0usize, usize::saturating_add);
         train.width = width;
-        train.marks = reader.room((train.times.len() as u64).saturating_mul(width as u64), "features")?;
+        let values = (train.times.len() as u64).saturating_mul(width as u64);
+        train.marks = reader.column(values, "features")?;
     }
     let mut offsets = vec![0; trains.len()];
     let mut scratch = Vec::new();
@@ -220,6 +221,7 @@ pub(super) fn read_columns(reader: &mut Reader, columns: &[Column], trains: &mut
             let (begin, count) = (first * row, bytes.len() / flat.dtype.size());
             if width == train.width {
                 flat.convert(bytes, train.marks.get_mut(begin..begin + count).unwrap_or_default());
+                train.release();
                 return Ok(());
             }
             scratch.clear();
@@ -231,6 +233,7 @@ pub(super) fn read_columns(reader: &mut Reader, columns: &[Column], trains: &mut
                     *slot = value;
                 }
             }
+            train.release();
             Ok(())
         })?;
         for (offset, width) in offsets.iter_mut().zip(&column.widths) {

@@ -8,11 +8,16 @@ use super::session::Session;
 use crate::array::{ByteOrder, Dtype};
 use crate::commands::InputFacts;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::io::{Attribute, Block, Container, Dataset, Entry, StoredType};
 use crate::units::format_bytes;
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Spikes are held where the whole recording takes no more than one of so many parts of the memory: its
+/// model, tables and the rows in work want the rest.
+const SHARE: u64 = 4;
 
 /// No filter in use packs more than about this much into a byte (deflate: 1032).
 const MOST_PACKED: u64 = 1100;
@@ -25,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub entries: Vec<Entry>,
     /// What is odd but no obstacle.
     pub warnings: Vec<String>,
+    /// Where spikes go that are too many for memory.
+    pub beside: Option<&'a Path>,
     folder: bool,
     file_bytes: u64,
     memory: u64,
@@ -33,13 +40,19 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(container: &'a dyn Container, memory: u64) -> Result<Self> {
+    /// Opens a file for arrays of at most `memory` bytes; spikes go beside the path where they are many.
+    pub fn new(container: &'a dyn Container, (memory, beside): (u64, Option<&'a Path>)) -> Result<Self> {
         let path = container.path();
         let file_bytes = std::fs::metadata(path).map_err(Error::io(path, "open"))?.len();
         let entries = container.list()?;
         let (warnings, used) = (Vec::new(), RefCell::default());
         let folder = path.is_dir();
-        Ok(Reader { container, entries, warnings, folder, file_bytes, memory, taken: 0, used })
+        let mut reader =
+            Reader { container, entries, warnings, beside, folder, file_bytes, memory, taken: 0, used };
+        if reader.whole() <= memory / SHARE {
+            reader.beside = None;
+        }
+        Ok(reader)
     }
 
     /// `file:/dataset`, or the file of a folder.
@@ -141,19 +154,23 @@ impl<'a> Reader<'a> {
         )))
     }
 
-    /// What positions, decoding times and spikes of the file would take, by their shapes.
+    /// Bytes that positions, decoding times and spikes of the file would take, by their shapes.
     fn whole(&self) -> u64 {
         let held = |path: &str| {
             let groups = ["position", "electrodes", "units", "decode"];
             path.split('/').any(|part| groups.iter().any(|group| part.eq_ignore_ascii_case(group)))
         };
-        let values = self.entries.iter().map(|entry| match entry {
+        let bytes = self.entries.iter().map(|entry| match entry {
             Entry::Dataset(info) if held(&info.path) => {
-                info.shape.iter().fold(1, |n: u64, &l| n.saturating_mul(l))
+                info.shape.iter().fold(8, |n: u64, &l| n.saturating_mul(l))
+            }
+            // Of a folder: mostly float64, as long as the file.
+            Entry::Link(path, file) if self.folder && held(path) => {
+                std::fs::metadata(file).map_or(0, |facts| facts.len())
             }
             _ => 0,
         });
-        values.fold(0, |sum: u64, count| sum.saturating_add(count.saturating_mul(8)))
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// Room for `count` values, counted.
@@ -171,6 +188,28 @@ impl<'a> Reader<'a> {
             return Ok(room);
         }
         Err(Error::Failed(format!("{}: no memory for {count} values of {what}", self.place("/"))))
+    }
+
+    /// Room for `count` values of spikes: in memory, counted, or in a file.
+    pub fn column(&mut self, count: u64, what: &str) -> Result<Column<f64>> {
+        match self.beside {
+            Some(beside) => Column::zeros_beside(beside, usize::try_from(count).unwrap_or(usize::MAX)),
+            None => self.room(count, what).map(Column::from),
+        }
+    }
+
+    /// All values of a dataset of spikes, C order.
+    pub fn spikes(&mut self, numbers: &Numbers) -> Result<Column<f64>> {
+        let mut out = self.column(numbers.rows().saturating_mul(numbers.row()), &numbers.place)?;
+        let mut at = 0;
+        numbers.each_block(0..numbers.rows(), &mut |_, bytes| {
+            let end = out.len().min(at + bytes.len() / numbers.dtype.size());
+            numbers.convert(bytes, &mut out[at..end]);
+            at = end;
+            out.release();
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// All values of a dataset, C order.
@@ -204,6 +243,15 @@ impl<'a> Reader<'a> {
         numbers.flat()?;
         let times = self.values(numbers)?;
         self.check_resolution(numbers, &times);
+        Ok(times)
+    }
+
+    /// Spike times in seconds, one axis.
+    pub fn spike_times(&mut self, numbers: &Numbers) -> Result<Column<f64>> {
+        numbers.flat()?;
+        let times = self.spikes(numbers)?;
+        self.check_resolution(numbers, &times);
+        times.release();
         Ok(times)
     }
 

@@ -8,10 +8,17 @@ mod times;
 
 use super::session::Positions;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use std::ops::Range;
+use std::path::Path;
 
 pub use interpolate::{PositionWalk, interpolate, missing_rows};
 pub use times::{TimeSpan, check_decoding_times, default_times, median_step};
+
+/// Spikes that are looked at before their memory goes back.
+const BLOCK: usize = 64 * STEP;
+/// Spikes between two entries of an index.
+pub const STEP: usize = 4096;
 
 /// A span of time, seconds, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -170,12 +177,14 @@ fn too_few(samples: &EncodingSamples, intervals: bool, place: &str) -> Error {
 }
 
 /// The spikes of one train that decode, and their rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DecodingSpikes {
     /// Indices of the spikes in range.
     pub spikes: Range<usize>,
     /// Row of each of them, ascending.
-    pub rows: Vec<u32>,
+    pub rows: Column<u32>,
+    /// Every [`STEP`]th of the rows, from the first on: where to look for the others.
+    pub index: Vec<u32>,
     /// Spikes before the first or after the last decoding time.
     pub outside: usize,
 }
@@ -183,47 +192,63 @@ pub struct DecodingSpikes {
 impl DecodingSpikes {
     /// Which of the spikes in range fall into `rows`: indices into [`DecodingSpikes::rows`].
     pub fn in_rows(&self, rows: &Range<usize>) -> Range<usize> {
-        let until = |end: usize| self.rows.partition_point(|&row| (row as usize) < end);
+        let until = |end: usize| before((&self.rows, &self.index), end as u64);
         until(rows.start)..until(rows.end)
-    }
-
-    /// Those of `rows` alone.
-    pub fn within(&self, rows: &Range<u64>) -> Self {
-        let own = self.in_rows(&(rows.start as usize..rows.end as usize));
-        let first = self.spikes.start;
-        DecodingSpikes {
-            spikes: first + own.start..first + own.end,
-            rows: self.rows[own].to_vec(),
-            outside: self.outside,
-        }
     }
 
     /// Adds the number of spikes in each of `rows` to `counts`, one for each row.
     pub fn add_counts(&self, rows: &Range<usize>, counts: &mut [u32]) {
-        for &row in &self.rows[self.in_rows(rows)] {
-            if let Some(count) = counts.get_mut(row as usize - rows.start) {
-                *count = count.saturating_add(1);
+        for block in self.rows[self.in_rows(rows)].chunks(BLOCK) {
+            for &row in block {
+                if let Some(count) = counts.get_mut(row as usize - rows.start) {
+                    *count = count.saturating_add(1);
+                }
             }
+            self.rows.release();
         }
     }
+}
+
+/// How many of the ascending `rows` lie before `row`; `index` holds every [`STEP`]th of them, or nothing.
+/// Rows in a file are not brought to memory beyond one step.
+pub fn before((rows, index): (&[u32], &[u32]), row: u64) -> usize {
+    let earlier = |&at: &u32| u64::from(at) < row;
+    let steps = index.partition_point(earlier);
+    let from = steps.saturating_sub(1) * STEP;
+    let to = if index.is_empty() { rows.len() } else { rows.len().min(steps * STEP) };
+    from + rows[from..to].partition_point(earlier)
 }
 
 /// Puts spikes into decoding rows. `time` has T >= 2 ascending entries, `spikes` ascend.
 ///
 /// Spikes from the first to the last time, both included, are used. Row t holds those from
 /// `time[t]` up to but not at `time[t + 1]`; row T-2 also those at the last time, so that row T-1
-/// never has any: T times are the edges of T-1 bins, though T rows come out, as in the peer.
-pub fn decoding_spikes(time: &[f64], spikes: &[f64]) -> DecodingSpikes {
+/// never has any: T times are the edges of T-1 bins, though T rows come out, as in the peer. The rows
+/// lie in a file `beside` where one is named.
+///
+/// # Errors
+/// That file cannot be made.
+pub fn decoding_spikes(time: &[f64], spikes: &Column<f64>, beside: Option<&Path>) -> Result<DecodingSpikes> {
     let (Some(&first), Some(&last)) = (time.first(), time.last()) else {
-        return DecodingSpikes { outside: spikes.len(), ..DecodingSpikes::default() };
+        return Ok(DecodingSpikes { outside: spikes.len(), ..DecodingSpikes::default() });
     };
     let start = spikes.partition_point(|&spike| spike < first);
     let end = spikes.partition_point(|&spike| spike <= last).max(start);
     let inner = time.get(1..time.len() - 1).unwrap_or_default();
-    let mut row = 0;
-    let rows = spikes[start..end].iter().map(|&spike| {
-        row += interpolate::leap(&inner[row..], spike);
-        row as u32
-    });
-    DecodingSpikes { rows: rows.collect(), spikes: start..end, outside: spikes.len() - (end - start) }
+    let mut rows = match beside {
+        Some(beside) => Column::zeros_beside(beside, end - start)?,
+        None => Column::from(vec![0; end - start]),
+    };
+    let (mut row, mut index) = (0, Vec::new());
+    for from in (start..end).step_by(BLOCK) {
+        let block = &spikes[from..end.min(from + BLOCK)];
+        for (to, &spike) in rows[from - start..].iter_mut().zip(block) {
+            row += interpolate::leap(&inner[row..], spike);
+            *to = row as u32;
+        }
+        index.extend(rows[from - start..][..block.len()].iter().step_by(STEP));
+        spikes.release();
+        rows.release();
+    }
+    Ok(DecodingSpikes { rows, index, spikes: start..end, outside: spikes.len() - (end - start) })
 }

@@ -6,7 +6,9 @@
 //!
 //! Memory: [`Session::bytes`] for the result, and beside it at most 8 MiB, or one row of chunks
 //! (stored, and decoded once more) where the storage has larger ones. Putting unsorted spikes in
-//! order takes 16 bytes for each spike of one electrode at a time.
+//! order takes 16 bytes for each spike of one electrode at a time. Spikes that would take much of the
+//! memory lie in files without a name ([`SessionChoices::beside`]) and come to memory where they are
+//! used; positions and decoding times are always held.
 
 use super::options::Likelihood;
 use super::reading::Reader;
@@ -14,7 +16,9 @@ use super::tree::Folder;
 use super::{condition, nwb, simple};
 use crate::commands::InputFacts;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::io::{self, AttributeValue, Container, Format, InputSpec};
+use std::path::{Path, PathBuf};
 
 /// The value of the root attribute `layout` of an HDF5 file of ours.
 pub(super) const LAYOUT: &str = "decode-inputs-1";
@@ -54,11 +58,19 @@ pub struct SpikeTrain {
     /// What messages call it: `electrode 3`, `unit 3`, with the group's name where NWB has one.
     pub label: String,
     /// Seconds, finite and ascending; equal times occur.
-    pub times: Vec<f64>,
+    pub times: Column<f64>,
     /// Finite features `[spike][feature]`; empty for sorted units.
-    pub marks: Vec<f64>,
+    pub marks: Column<f64>,
     /// Features of a spike; 0 for sorted units.
     pub width: usize,
+}
+
+impl SpikeTrain {
+    /// Gives back the memory of what was touched of spikes in a file.
+    pub fn release(&self) {
+        self.times.release();
+        self.marks.release();
+    }
 }
 
 /// What was mended while reading.
@@ -95,17 +107,33 @@ pub struct Session {
     pub warnings: Vec<String>,
     /// The file, or the files of a folder, for the report.
     pub inputs: Vec<InputFacts>,
+    /// Where spikes lie in files beside: what belongs to them goes there, too.
+    pub beside: Option<PathBuf>,
 }
 
 impl Session {
-    /// Bytes that the arrays take.
+    /// Bytes of memory that the arrays take.
     pub fn bytes(&self) -> u64 {
-        let spikes: usize = self.trains.iter().map(|t| t.times.capacity() + t.marks.capacity()).sum();
+        let spikes: usize = self.trains.iter().map(|t| t.times.held_bytes() + t.marks.held_bytes()).sum();
         let positions = self.positions.time.capacity() + self.positions.data.capacity();
         let time = self.time.as_ref().map_or(0, Vec::capacity);
         let mask = self.positions.is_encoding.as_ref().map_or(0, Vec::capacity);
         let weights = self.positions.weights.as_ref().map_or(0, Vec::capacity);
-        ((spikes + positions + weights + time) * 8 + mask) as u64
+        ((positions + weights + time) * 8 + mask + spikes) as u64
+    }
+
+    /// Moves spikes that are held into files beside `output`.
+    ///
+    /// # Errors
+    /// The folder is not writable, or the disk too full.
+    pub fn keep_beside(&mut self, output: &Path) -> Result<()> {
+        for train in &mut self.trains {
+            for column in [&mut train.times, &mut train.marks] {
+                *column = Column::keep(std::mem::take(column).to_vec(), Some(output))?;
+            }
+        }
+        self.beside = Some(output.to_owned());
+        Ok(())
     }
 
     /// Number of spikes of all trains.
@@ -133,6 +161,9 @@ pub struct SessionChoices {
     pub position_weights: bool,
     /// Bytes that the arrays may take.
     pub memory: u64,
+    /// A file in whose folder spikes may lie while they are worked on, where they would take more than a
+    /// quarter of `memory`; none: all are held.
+    pub beside: Option<PathBuf>,
 }
 
 impl Default for SessionChoices {
@@ -145,6 +176,7 @@ impl Default for SessionChoices {
             drop_repeated_spikes: false,
             position_weights: false,
             memory: u64::MAX,
+            beside: None,
         }
     }
 }
@@ -163,13 +195,14 @@ pub fn read(input: &InputSpec, choices: &SessionChoices) -> Result<Session> {
         true => Box::new(Folder::open(&input.path)?),
         false => io::open(&input.path)?,
     };
-    let mut reader = Reader::new(container.as_ref(), choices.memory)?;
+    let mut reader = Reader::new(container.as_ref(), (choices.memory, choices.beside.as_deref()))?;
     let named = input.dataset.as_deref();
     let mut session = match kind(container.as_ref(), named)? {
         Kind::Tree => simple::read(&mut reader, named, choices)?,
         Kind::Nwb => nwb::read(&mut reader, named, choices)?,
     };
     session.place = input.path.display().to_string();
+    session.beside = reader.beside.map(Path::to_owned);
     condition::settle(&mut session, choices);
     session.inputs = reader.facts(&session)?;
     Ok(session)

@@ -143,14 +143,14 @@ fn trains(reader: &mut Reader, root: &str, likelihood: Likelihood) -> Result<Vec
 
 fn train(reader: &mut Reader, path: &str, mut train: SpikeTrain, marked: bool) -> Result<SpikeTrain> {
     let times = reader.require(&format!("{path}/spike_times"), "each electrode or unit has spike_times")?;
-    train.times = reader.times(&times)?;
+    train.times = reader.spike_times(&times)?;
     if !marked {
         return Ok(train);
     }
     let advice = "clusterless decoding needs features; --likelihood sorted does without";
     let features = reader.require(&format!("{path}/features"), advice)?;
     train.width = width_of(&features, &train)?;
-    train.marks = reader.values(&features)?;
+    train.marks = reader.spikes(&features)?;
     Ok(train)
 }
 

@@ -31,11 +31,13 @@ fn rows(electrodes: Electrodes<'_>, marks: &MarkModels, turns: &[Range<usize>]) 
     });
     let marked: Vec<Vec<f64>> = marked.collect();
     let trains = electrodes.model.trains.iter().zip(&marked).map(|(train, marks)| Train {
+        index: &[],
         rows: &spikes,
         adds: Adds::Marks { marks, width: train.width, similar: vec![] },
     });
     let recorder = Recorder::new();
     let likelihood = Rows {
+        release: &|| {},
         devices: None,
         trains: trains.collect(),
         tables: TablesInTurns { marks, from: electrodes, turns },

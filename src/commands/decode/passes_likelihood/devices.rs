@@ -1,6 +1,6 @@
 //! The spikes' share of the likelihood, summed on devices; back to the CPU where they fail.
 
-use super::{Adds, Likelihood, TablesInTurns};
+use super::{Adds, Likelihood, TablesInTurns, Train};
 use crate::backend::Backend;
 use crate::backend::device::{Device, SET_UP};
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ impl Devices {
     fn stretch(&self, all: &Likelihood<'_>, rows: Range<u64>, out: &mut [f64]) -> Result<()> {
         let TablesInTurns { marks, from, turns } = &all.tables;
         self.lanes.iter().try_for_each(|lane| lock(lane).begin())?;
-        let counts: Vec<Vec<u32>> = all.trains.par_iter().map(|train| starts(train.rows, &rows)).collect();
+        let counts: Vec<Vec<u32>> = all.trains.par_iter().map(|train| starts(train, &rows)).collect();
         for turn in turns.iter() {
             let made = marks.tables(*from, turn.clone());
             let units = &marks.units[turn.clone()];
@@ -161,10 +161,9 @@ fn constants(all: &Likelihood<'_>, counts: &[Vec<u32>], out: &mut [f64]) {
 }
 
 /// `[row + 1]`: the first spike of each of `rows`, counted from the first of all of them.
-fn starts(of: &[u32], rows: &Range<u64>) -> Vec<u32> {
-    let before = |row: u64| of.partition_point(|&r| u64::from(r) < row) as u32;
-    let first = before(rows.start);
-    (rows.start..=rows.end).map(|row| before(row) - first).collect()
+fn starts(train: &Train<'_>, rows: &Range<u64>) -> Vec<u32> {
+    let mine = &train.rows[train.within(rows.start, rows.end)];
+    (rows.start..=rows.end).map(|row| mine.partition_point(|&r| u64::from(r) < row) as u32).collect()
 }
 
 fn lanes(backend: &Backend, needs: &[Needs], rows: usize) -> Result<Vec<Mutex<Lane>>> {

@@ -9,6 +9,7 @@ use super::super::passes_likelihood::{
     self, Adds, Likelihood, LikelihoodPass, LikelihoodRows, NoInput, TablesInTurns, Train, Value,
 };
 use super::super::passes_local::{self, PositionPenalty, Whereabouts};
+use super::super::session::SpikeTrain;
 use super::Decode;
 use crate::commands::keep::Keeper;
 use crate::error::Result;
@@ -82,6 +83,7 @@ impl Decode<'_> {
             recorder,
             tables,
             devices: devices.as_ref(),
+            release: &|| self.release(),
             floored: prepared.marks.choices.iter().map(|_| AtomicU64::new(0)).collect(),
         };
         let pass = LikelihoodPass { likelihood: &likelihood, element: PhantomData };
@@ -130,12 +132,19 @@ impl Decode<'_> {
         (penalty.0 > 0.0).then(|| PositionPenalty::new(&self.prepared.model, animal, penalty))
     }
 
+    /// Gives back the memory of spikes in files.
+    fn release(&self) {
+        self.prepared.session.trains.iter().for_each(SpikeTrain::release);
+        self.decoding.spikes.iter().for_each(|spikes| spikes.rows.release());
+    }
+
     fn trains(&self) -> Vec<Train<'_>> {
         let prepared = self.prepared;
         let trains = prepared.session.trains.iter().zip(&self.decoding.spikes).enumerate();
         trains
             .map(|(at, (train, spikes))| Train {
                 rows: &spikes.rows,
+                index: &spikes.index,
                 adds: match prepared.marks.is_empty() {
                     false => Adds::Marks {
                         marks: &train.marks

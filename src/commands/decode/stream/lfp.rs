@@ -21,7 +21,7 @@ pub fn read(input: &InputSpec, name: &str, rate: f64, memory: u64) -> Result<Lfp
         true => Box::new(Folder::open(&input.path)?),
         false => io::open(&input.path)?,
     };
-    let mut reader = Reader::new(container.as_ref(), memory)?;
+    let mut reader = Reader::new(container.as_ref(), (memory, None))?;
     let (path, channel) = match name.rsplit_once(',').map(|(path, channel)| (path, channel.parse::<usize>()))
     {
         Some((path, Ok(channel))) => (path, Some(channel)),

@@ -94,7 +94,7 @@ pub fn rows(options: &StreamOptions, session: &Session) -> Result<Vec<f64>> {
 /// Most spikes of one row.
 pub fn most_spikes(session: &Session, rows: &[f64]) -> usize {
     let mut counts = vec![0; rows.len()];
-    for time in session.trains.iter().flat_map(|train| &train.times) {
+    for time in session.trains.iter().flat_map(|train| train.times.iter()) {
         if let Some(count) = counts.get_mut(rows.partition_point(|row| row <= time)) {
             *count += 1;
         }

@@ -30,7 +30,7 @@ fn prepared(options: &Options) -> Prepared {
     let context =
         Context { level, seat: &seat, threads: 1, memory: 1 << 32, force: false, recorder: &recorder };
     let mut prepared = plan(options, &context).unwrap().prepared;
-    for value in prepared.session.trains.iter_mut().flat_map(|train| &mut train.marks) {
+    for value in prepared.session.trains.iter_mut().flat_map(|train| train.marks.iter_mut()) {
         *value = f64::from(*value as f32);
     }
     prepared
@@ -45,6 +45,7 @@ fn offline<T: Value>(prepared: &Prepared, decoding: &Decoding) -> Vec<Vec<f64>> 
     let ground: Vec<f64> = prepared.model.ground.iter().map(|ground| ground * per_bin).collect();
     let trains = prepared.session.trains.iter().zip(&decoding.spikes);
     let trains = trains.enumerate().map(|(at, (train, spikes))| Train {
+        index: &[],
         rows: &spikes.rows,
         adds: Adds::Marks {
             marks: &train.marks[spikes.spikes.start * train.width..spikes.spikes.end * train.width],
@@ -53,6 +54,7 @@ fn offline<T: Value>(prepared: &Prepared, decoding: &Decoding) -> Vec<Vec<f64>> 
         },
     });
     let likelihood = passes_likelihood::Likelihood {
+        release: &|| {},
         devices: None,
         trains: trains.collect(),
         tables: TablesInTurns {
@@ -88,7 +90,7 @@ struct Ranks(Vec<f64>);
 
 impl Ranks {
     fn of(prepared: &Prepared, decoding: &Decoding) -> Self {
-        let trains = prepared.session.trains.iter().flat_map(|train| &train.times);
+        let trains = prepared.session.trains.iter().flat_map(|train| train.times.iter());
         let mut all: Vec<f64> = decoding.time.iter().chain(trains).copied().collect();
         all.sort_by(f64::total_cmp);
         all.dedup();
@@ -146,7 +148,7 @@ fn check<T: Value>(set: &str, model: Model, precision: Precision) {
         row += 1;
     }
     assert_eq!(row, expected.len() - 1);
-    let all = decoding.spikes.iter().flat_map(|d| &d.rows);
+    let all = decoding.spikes.iter().flat_map(|d| d.rows.iter());
     assert_eq!(spikes as usize, all.filter(|&&at| (at as usize) < expected.len() - 2).count());
     assert!(spikes > 20, "{spikes} spikes");
     let counts = kde.counts();
