@@ -261,7 +261,7 @@ complete -c nissl -n "__fish_nissl_using_subcommand merge" -s v -l verbose -d 'T
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -s q -l quiet -d 'Only warnings and errors on stderr: no progress, no table at the end'
 complete -c nissl -n "__fish_nissl_using_subcommand merge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l shards -d 'Number of parts, 2 or more' -r
-complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l slurm -d 'Flags for both jobs as sbatch takes them, such as \'--time=04:00:00 --partition=long\'' -r
+complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l slurm -d 'Flags for both jobs as sbatch takes them, such as \'--time=04:00:00 --partition=long\'; they win over those of the script, and may be given several times' -r
 complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -l submit -d 'Submit the script instead of printing it'
 complete -c nissl -n "__fish_nissl_using_subcommand sbatch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nissl -n "__fish_nissl_using_subcommand completions" -s h -l help -d 'Print help'

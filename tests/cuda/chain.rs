@@ -229,3 +229,39 @@ fn a_run_filters_on_the_device_and_goes_on_without_it() {
         same(&name, at);
     }
 }
+
+#[test]
+fn sorted_units_leave_filter_and_smoother_to_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let words = |command: &mut std::process::Command, out: &str| {
+        command.args([
+            "--progress",
+            "none",
+            "-q",
+            "--likelihood",
+            "sorted",
+            "--encode-interval",
+            "4397:4997",
+        ]);
+        command.args(["--time", "4997:4999:0.0166666666666667", "--position-std", "12", "--bin-size", "6"]);
+        done(
+            command
+                .args(["--movement-var", "36"])
+                .arg(fixture("decode/real/sorted.h5"))
+                .arg("-o")
+                .arg(at(out)),
+        );
+    };
+    let log = at("log").display().to_string();
+    words(&mut on_device(&["decode"], &[("LOG", &log)], &at("cache")), "device.nc");
+    words(&mut nissl(&["decode", "--backend", "cpu"]), "cpu.nc");
+    let told = Told::read(&at("log"));
+    assert!(told.launches("chain_filter") > 0 && told.launches("chain_smooth") > 0);
+    assert!(told.launches("marks_add") + told.launches("marks_add_f64") == 0);
+    let read = |name: &str| read(&at(name), "/acausal_posterior").values;
+    let (got, want) = (read("device.nc"), read("cpu.nc"));
+    let near = |(g, w): (&f64, &f64)| (g - w).abs() <= 1e-6 || (g.is_nan() && w.is_nan());
+    assert!(got.len() > 1000 && got.iter().zip(&want).all(near));
+    assert!(want.iter().filter(|w| w.is_finite()).count() > 1000);
+}

@@ -233,6 +233,28 @@ fn a_warning_before_the_time_limit_requeues_the_part() {
     });
 }
 
+/// `--time=1 --signal=B:USR1@50`: SLURM looks every 30 s at the limits and sends the signal up to a
+/// minute early, so that it comes within 30 s of the start and the parts are held that long.
+#[test]
+fn the_warning_that_slurm_itself_sends_requeues_the_parts() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    raster(folder.path(), 4000, 300);
+    whole(folder.path(), &[&LONG[..6], &["-o", "whole.npy"]].concat());
+    let words = [&["sbatch"], &LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat();
+    let limits = ["--slurm", "--time=1", "--slurm", "--signal=B:USR1@50"];
+    let script = done(nissl(&words).args(limits).current_dir(folder.path())).stdout;
+    std::fs::write(folder.path().join("job.sh"), script).unwrap();
+    let (_, merge) = numbers(&cluster.done(cluster.command("bash", folder.path()).arg("job.sh")));
+    let held = in_mid_work(&cluster, folder.path());
+    std::thread::sleep(std::time::Duration::from_secs(35));
+    held.go_on();
+    cluster.wait(&merge);
+    let logs = logs(folder.path());
+    assert!(read(folder.path(), "out.npy") == read(folder.path(), "whole.npy"), "{logs}");
+    assert!(logs.contains("resuming at row"), "{logs}");
+}
+
 #[test]
 fn the_part_of_a_lost_node_goes_on_elsewhere() {
     disturbed(|cluster, _, array| cluster.lose_node_of(&format!("{array}_1")));

@@ -44,9 +44,10 @@ pub struct SbatchArgs {
     #[arg(long)]
     submit: bool,
 
-    /// Flags for both jobs as sbatch takes them, such as '--time=04:00:00 --partition=long'
+    /// Flags for both jobs as sbatch takes them, such as '--time=04:00:00 --partition=long'; they win over
+    /// those of the script, and may be given several times
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
-    slurm: Option<String>,
+    slurm: Vec<String>,
 
     /// The command with its inputs, output and flags, as it would be typed after nissl
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -91,7 +92,7 @@ impl SbatchArgs {
             threads: needs.threads,
             memory: flags.limits.memory.is_none().then(|| format_bytes(memory)),
             job_memory: memory + PROGRAM,
-            slurm: self.slurm.clone(),
+            slurm: self.slurm.join(" "),
         };
         let text = script.render()?;
         if self.submit { submit(&text) } else { edge::print(text.as_bytes()).map(|()| ExitCode::Done) }
@@ -113,7 +114,7 @@ impl SbatchArgs {
                     let value =
                         value.or_else(next).ok_or_else(|| Error::usage(format!("{flag}: needs a value")))?;
                     if flag == "--slurm" {
-                        self.slurm = Some(value);
+                        self.slurm.push(value);
                     } else {
                         let count = value.parse().ok().filter(|count| (2..=MOST).contains(count));
                         let told = || Error::usage(format!("--shards {value}: expected 2 to {MOST} parts"));

@@ -26,7 +26,7 @@ pub struct Script {
     /// `--mem` of a job, bytes.
     pub job_memory: u64,
     /// Further flags of both jobs.
-    pub slurm: Option<String>,
+    pub slurm: String,
 }
 
 impl Script {
@@ -56,11 +56,11 @@ array=$(sbatch --parsable --array=\"${{ARRAY:-1-{shards}}}\" <<'END_OF_PART'
 #!/bin/bash
 "
         );
-        self.directives(&mut script, "", "%A_%a")?;
+        let goes_on = format!("#SBATCH --requeue --signal=B:USR1@{WARNING_S}\n");
+        self.directives(&mut script, ("", "%A_%a"), &goes_on)?;
         let _ = write!(
             script,
-            "#SBATCH --requeue --signal=B:USR1@{WARNING_S}
-{program} {words}{memory}{resume} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" &
+            "{program} {words}{memory}{resume} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" &
 pid=$!
 trap 'kill -TERM \"$pid\" 2>/dev/null' TERM USR1
 while kill -0 \"$pid\" 2>/dev/null; do wait \"$pid\"; done
@@ -77,7 +77,7 @@ merge=$(sbatch --parsable --dependency=\"afterany:$array\" <<'END_OF_MERGE'
 #!/bin/bash
 "
         );
-        self.directives(&mut script, "-merge", "%j")?;
+        self.directives(&mut script, ("-merge", "%j"), "")?;
         let _ = write!(
             script,
             "exec {program} merge {folder} -o {output}{memory}{force} --resume
@@ -89,7 +89,7 @@ echo \"array $array merge $merge\"
         Ok(script)
     }
 
-    fn directives(&self, script: &mut String, suffix: &str, number: &str) -> Result<()> {
+    fn directives(&self, script: &mut String, (suffix, number): (&str, &str), more: &str) -> Result<()> {
         let mib = self.job_memory.div_ceil(1 << 20);
         let log = text(&self.output)?.trim_end_matches('/').replace('%', "%%");
         if log.contains(['"', '\\', '\n']) {
@@ -99,14 +99,15 @@ echo \"array $array merge $merge\"
             script,
             "#SBATCH --job-name=nissl-{}{suffix} --cpus-per-task={} --mem={mib}M
 #SBATCH --open-mode=append --output=\"{log}.{number}.log\"
-",
+{more}",
             self.name, self.threads
         );
-        if let Some(slurm) = &self.slurm {
-            if slurm.contains('\n') {
-                return Err(Error::usage("--slurm: expected one line"));
-            }
-            let _ = writeln!(script, "#SBATCH {slurm}");
+        if self.slurm.contains('\n') {
+            return Err(Error::usage("--slurm: expected one line"));
+        }
+        // The last line wins.
+        if !self.slurm.is_empty() {
+            let _ = writeln!(script, "#SBATCH {}", self.slurm);
         }
         Ok(())
     }
@@ -144,7 +145,7 @@ mod tests {
             threads: 4,
             memory: Some("512M".into()),
             job_memory: 640 << 20,
-            slurm: Some("--time=1:00:00".into()),
+            slurm: "--time=1:00:00 --signal=B:USR1@50".into(),
         }
     }
 
@@ -158,7 +159,7 @@ mod tests {
             "convolve 'my dem.nc' -o out/s.nc --kernel '0 1 0; 1 1 1; 0 1 0' --memory 512M --resume --shard \"$SLURM_ARRAY_TASK_ID/8\" &",
             "exec /usr/bin/nissl merge out -o out/s.nc --memory 512M --resume",
             "--dependency=\"afterany:$array\"",
-            "#SBATCH --time=1:00:00",
+            "#SBATCH --requeue --signal=B:USR1@120\n#SBATCH --time=1:00:00 --signal=B:USR1@50\n/usr/bin/nissl",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn names_that_would_break_the_script_are_refused() {
         assert!(Script { output: "a\"b.nc".into(), ..script() }.render().is_err());
-        assert!(Script { slurm: Some("a\nb".into()), ..script() }.render().is_err());
+        assert!(Script { slurm: "a\nb".into(), ..script() }.render().is_err());
         assert_eq!(quoted("it's").unwrap(), r"'it'\''s'");
     }
 }
