@@ -106,6 +106,19 @@ fn fills_up(disk: &Disk, room: &str, words: &[&str], (output, files): (&str, &[&
     }
 }
 
+/// Spikes that are too many for the memory find no room beside the output either.
+#[test]
+fn spikes_without_room_in_memory_and_on_the_disk_are_an_error() {
+    let Some(disk) = Disk::of("300k") else { return };
+    let session = fixture("decode/real/clusterless.h5").display().to_string();
+    let mut command = nissl(&[&["decode", &session][..], &LAPS].concat());
+    let output = command.args(["-q", "--memory", "8M", "-o"]).arg(disk.path("laps.nc")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("set room aside") && said.contains("no space left"), "{said}");
+    assert!(disk.names().is_empty(), "{:?}", disk.names());
+}
+
 #[test]
 fn a_disk_that_fills_up_leaves_no_half_output_and_the_run_goes_on() {
     let Some(disk) = Disk::of("300k") else { return };

@@ -61,7 +61,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     // Everything that opens files or runs the pipeline for a command.
     (
-        "commands/*/{mod,plan,prepare,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint,part,merge,keeping}.rs",
+        "commands/*/{mod,plan,prepare,assemble,run,raster,sink,strips,picture,pictures,budget,locate,results,survey,kernel_file,work,decision,deliver,checkpoint,part,merge,keeping}.rs",
         &[
             "commands", "shards", "pipeline", "kernels", "backend", "io", "report", "plot", "array", "units",
             "error",

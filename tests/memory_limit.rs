@@ -208,6 +208,13 @@ fn a_recording_too_large_for_the_limit_is_refused_with_the_least_that_works() {
     let most = peak(&mut decode(&told, "out.nc"));
     assert!(most < limit + BESIDE, "{} MiB with --memory {told}", most >> 20);
     refused_within_the_limit();
+    // A model is refused before it is read; this one is a gigabyte of nothing.
+    let model = folder.path().join("model.nc");
+    std::fs::File::create(&model).unwrap().set_len(1 << 30).unwrap();
+    let mut command = decode("100M", "other.nc");
+    let (most, status, said) = watched(command.arg("--encoding-model").arg(&model));
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("model.nc: the model and the recording take") && most < 100 << 20, "{said}");
     // Positions alone are too large: they are always held.
     let refused = decode("512K", "other.nc").output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();

@@ -35,7 +35,7 @@ fn chains(walk: impl Fn() -> Walk) -> Vec<Chain> {
     ]
 }
 
-/// Walks over a box with holes, along a line, and over distances that differ there and back.
+/// Walks over a box with holes, along a line, over distances that differ there and back, and none at all.
 fn walks() -> Vec<Box<dyn Fn() -> Walk>> {
     let level = CpuLevel::detect();
     let axis = |n: usize| (0..n).map(|k| 2.0 * k as f64).collect::<Vec<f64>>();
@@ -56,7 +56,8 @@ fn walks() -> Vec<Box<dyn Fn() -> Walk>> {
         let distances: Vec<f64> = (0..40 * 40).map(distance).collect();
         Walk::over_distances(level, &distances, 40, 9.0)
     };
-    vec![Box::new(in_box), Box::new(along), Box::new(over)]
+    let alone = move || Walk::with_form(level, &[&[3.0]], &[0], 6.0, Form::Line);
+    vec![Box::new(in_box), Box::new(along), Box::new(over), Box::new(alone)]
 }
 
 /// Log likelihoods `[row, value]` with what a recording may hold: rows that say nothing, rows that

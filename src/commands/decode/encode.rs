@@ -29,6 +29,7 @@ const BIN_SIZE: f64 = 2.0;
 /// Data, files or flags that do not fit, or a model that the memory does not hold beside `session`.
 pub fn model(options: &Options, session: &Session, machine: (u64, CpuLevel)) -> Result<EncodingModel> {
     let Some(path) = &options.encoding_model else { return fit(options, session, machine) };
+    check_file(path, session, machine.0)?;
     let model = stored(options, path)?;
     let place = path.display().to_string();
     check_trains(&model, session, &place)?;
@@ -92,6 +93,25 @@ fn check_trains(model: &EncodingModel, session: &Session, place: &str) -> Result
 /// What a run may take beyond its limit until it knows what it needs: half of what is promised.
 const BEYOND: u64 = 48 << 20;
 
+/// Refuses a file of a model far too large beside the recording before it is read.
+fn check_file(path: &Path, session: &Session, limit: u64) -> Result<()> {
+    // Models are stored as they are held.
+    let model = std::fs::metadata(path).map_err(Error::io(path, "open"))?.len();
+    room_for(session.bytes() + model, limit, || format!("{}: the model and the recording", path.display()))
+}
+
+fn room_for(taken: u64, limit: u64, what: impl Fn() -> String) -> Result<()> {
+    if taken <= limit.saturating_add(BEYOND) {
+        return Ok(());
+    }
+    Err(Error::Failed(format!(
+        "{} take {}, over --memory {}; tables and the rows in work come on top: give more than that",
+        what(),
+        format_bytes(taken),
+        format_bytes(limit)
+    )))
+}
+
 /// Refuses a model far too large beside the recording before it is copied together. One that is nearly
 /// small enough is made all the same: the refusal then tells the least that works.
 fn check_room(session: &Session, samples: &EncodingSamples, spikes: &[Spikes], limit: u64) -> Result<()> {
@@ -101,17 +121,8 @@ fn check_room(session: &Session, samples: &EncodingSamples, spikes: &[Spikes], l
     };
     let of_spikes: usize = session.trains.iter().zip(spikes).map(values).sum();
     let model = 8 * (of_spikes + samples.data.len() + samples.weights.len());
-    let taken = session.bytes() + model as u64;
-    if taken <= limit.saturating_add(BEYOND) {
-        return Ok(());
-    }
-    Err(Error::Failed(format!(
-        "{}: the recording and the spikes that encode take {}, over --memory {}; their tables and the rows in \
-         work come on top: give more than that",
-        session.place,
-        format_bytes(taken),
-        format_bytes(limit)
-    )))
+    let what = || format!("{}: the recording and the spikes that encode", session.place);
+    room_for(session.bytes() + model as u64, limit, what)
 }
 
 fn fit(options: &Options, session: &Session, (memory, level): (u64, CpuLevel)) -> Result<EncodingModel> {

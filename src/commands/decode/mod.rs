@@ -6,6 +6,7 @@
 //! densities and a hidden Markov model of movement (Deng et al. 2015; Denovellis et al. 2021);
 //! numbers as `non_local_detector` gives them (spec decode 1-6).
 
+mod assemble;
 mod budget;
 mod condition;
 mod devices;
