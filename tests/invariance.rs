@@ -59,9 +59,9 @@ fn jobs() -> Vec<Vec<&'static str>> {
 fn threads_and_memory_limits_leave_every_byte_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.npy");
-    let plain = raster(folder.path(), "plain.npy", [1500, 301], false, false);
-    let holes = raster(folder.path(), "holes.npy", [1500, 301], false, true);
-    let narrow = raster(folder.path(), "narrow.npy", [1500, 301], true, true);
+    let plain = raster(folder.path(), "plain.npy", [700, 301], false, false);
+    let holes = raster(folder.path(), "holes.npy", [700, 301], false, true);
+    let narrow = raster(folder.path(), "narrow.npy", [700, 301], true, true);
     for flags in jobs() {
         // A global mean and deviation cannot exist with an infinity in the raster.
         let inputs = if flags.contains(&"--hotspots") { vec![&plain] } else { vec![&plain, &holes, &narrow] };

@@ -63,6 +63,7 @@ parser.add_argument("--repeats", type=int, default=3, help="warm calls of the pe
 parser.add_argument("--nissl-repeats", type=int, help="runs of nissl, if not as many as --repeats")
 parser.add_argument("--threads", type=int, default=2, help="cores for both")
 parser.add_argument("--skip-peer", action="store_true", help="only nissl")
+parser.add_argument("--skip-log", action="store_true", help="not the peer's log variant, which may want all memory there is")
 parser.add_argument("--skip-nissl", action="store_true", help="only the peer")
 parser.add_argument("--memory", default="8G", help="nissl's --memory in the production suite")
 parser.add_argument("--flags", default="", help="more flags for nissl, in quotes")
@@ -210,7 +211,7 @@ def peer(spec_path, out_path):
     found = {}
     again = options.repeats
     # Where the likelihood alone is wanted, the rest is done once, for the posterior.
-    rest = 0 if spec["log"] else again
+    rest = 0 if spec["alone"] else again
     *found["fit"], fitted = calls(lambda: kde.fit_clusterless_kde_encoding_model(
         position_time=position_time, position=position, spike_times=times, spike_waveform_features=marks,
         environment=env, **parameters), rest)
@@ -233,9 +234,9 @@ def peer(spec_path, out_path):
     Path(out_path).write_text(json.dumps(found))
 
 
-def theirs(session, out, parameters, cores, rows=None, log=False):
+def theirs(session, out, parameters, cores, rows=None, alone=False):
     spec = out.with_suffix(".spec.json")
-    spec.write_text(json.dumps(dict(parameters, session=str(session), rows=rows, log=log)))
+    spec.write_text(json.dumps(dict(parameters, session=str(session), rows=rows, alone=alone, log=alone and not options.skip_log)))
     command = [sys.executable, Path(__file__).resolve(), "--repeats", options.repeats, "--peer", spec, out]
     _, memory = run(list(map(str, command)), cores)
     return dict(json.loads(out.read_text()), memory=memory)
@@ -312,9 +313,10 @@ def likelihood(work, cores):
         session, out = work / "likelihood.h5", work / "likelihood.nc"
         parameters = likelihood_session(session, place, width, n, decoding=m)
         cells = ["-"] * 10
-        his = None if options.skip_peer else theirs(session, out.with_suffix(".peer.json"), parameters, cores, log=True)
+        his = None if options.skip_peer else theirs(session, out.with_suffix(".peer.json"), parameters, cores, alone=True)
         if his:
-            cells[:4] = [*map(seconds, his["likelihood"]), seconds(his["log"][1]), mib(his["memory"])]
+            log = seconds(his["log"][1]) if "log" in his else "-"
+            cells[:4] = [*map(seconds, his["likelihood"]), log, mib(his["memory"])]
         if not options.skip_nissl:
             whole, memory, report = ours(session, out, parameters, cores)
             mine = stage(report, "likelihood")

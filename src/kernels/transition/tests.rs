@@ -231,7 +231,7 @@ fn rows_of_the_whole_sum_to_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn any_mask_agrees(
