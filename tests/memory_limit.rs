@@ -211,7 +211,8 @@ fn a_recording_too_large_for_the_limit_is_refused_with_the_least_that_works() {
     // A model is refused before it is read; this one is a gigabyte of nothing.
     let model = folder.path().join("model.nc");
     std::fs::File::create(&model).unwrap().set_len(1 << 30).unwrap();
-    let mut command = decode("100M", "other.nc");
+    let mut command = nissl(&["decode", "-q", "--threads", "1", "--memory", "100M", "-o"]);
+    command.arg(folder.path().join("other.nc")).arg(fixture("decode/real/clusterless.h5"));
     let (most, status, said) = watched(command.arg("--encoding-model").arg(&model));
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("model.nc: the model and the recording take") && most < 100 << 20, "{said}");
