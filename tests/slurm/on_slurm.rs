@@ -160,12 +160,14 @@ fn an_array_and_its_merge_give_the_posterior_of_one_run() {
     assert!(read(folder.path(), "out.nc") == read(folder.path(), "whole.nc"), "{}", logs(folder.path()));
 }
 
-/// Waits until a part keeps rows, and holds all parts there: they are in the middle of their work,
-/// however fast the machine is.
+/// Waits until the first part keeps rows, and holds all parts there, in the middle of their work: they
+/// have seconds of it, so that they are not done before they are seen, on a busy machine either.
 fn in_mid_work(cluster: &Cluster, folder: &Path) -> Held {
     let end = std::time::Instant::now() + slurm_common::PATIENCE;
     let keeps = |entry: std::fs::DirEntry| {
-        entry.file_name().to_string_lossy().ends_with(".kept")
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.contains("shard-001-")
+            && name.ends_with(".kept")
             && entry.metadata().is_ok_and(|m| m.len() > 100)
     };
     while !std::fs::read_dir(folder).unwrap().flatten().any(keeps) {
@@ -194,7 +196,7 @@ const LONG: [&str; 10] = [
 fn disturbed(disturb: impl Fn(&Cluster, &Path, &str)) {
     let Some(cluster) = Cluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    raster(folder.path(), 4000, 300);
+    raster(folder.path(), 8000, 600);
     whole(folder.path(), &[&LONG[..8], &["-o", "whole.npy"]].concat());
     let (array, merge) =
         cluster.submit(folder.path(), &[&LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat());
@@ -239,7 +241,7 @@ fn a_warning_before_the_time_limit_requeues_the_part() {
 fn the_warning_that_slurm_itself_sends_requeues_the_parts() {
     let Some(cluster) = Cluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    raster(folder.path(), 4000, 300);
+    raster(folder.path(), 8000, 600);
     whole(folder.path(), &[&LONG[..6], &["-o", "whole.npy"]].concat());
     let words = [&["sbatch"], &LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat();
     let limits = ["--slurm", "--time=1", "--slurm", "--signal=B:USR1@50"];
@@ -264,7 +266,7 @@ fn the_part_of_a_lost_node_goes_on_elsewhere() {
 fn a_part_at_its_time_limit_goes_on_when_it_is_asked_for_again() {
     let Some(cluster) = Cluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    raster(folder.path(), 4000, 300);
+    raster(folder.path(), 8000, 600);
     whole(folder.path(), &[&LONG[..6], &["-o", "whole.npy"]].concat());
     let words = [&["sbatch"], &LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat();
     let script = done(nissl(&words).args(["--slurm", "--time=5"]).current_dir(folder.path())).stdout;
