@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <sys/mman.h>
 #include <thread>
 #include <ucontext.h>
@@ -41,6 +43,24 @@ struct Block {
 };
 
 thread_local Block *block;
+
+// Blocks that no CPU thread works on: their stacks serve the next launch.
+std::mutex idle_lock;
+std::vector<std::unique_ptr<Block>> idle;
+
+std::unique_ptr<Block> take_block() {
+    std::lock_guard<std::mutex> guard(idle_lock);
+    if (idle.empty())
+        return std::make_unique<Block>();
+    auto last = std::move(idle.back());
+    idle.pop_back();
+    return last;
+}
+
+void give_back(std::unique_ptr<Block> own) {
+    std::lock_guard<std::mutex> guard(idle_lock);
+    idle.push_back(std::move(own));
+}
 
 #if defined(__x86_64__)
 // Saves what a called function must keep, and goes on where the other one stopped.
@@ -123,6 +143,24 @@ bool release(size_t first, size_t end, State barrier) {
     return waiting;
 }
 
+// Runs the fibers [first, end) of a warp until none can go on by itself; true where all have ended.
+bool run_warp(Block &own, size_t first, size_t end) {
+    bool done;
+    do {
+        done = true;
+        for (size_t i = first; i < end; i++) {
+            Fiber &fiber = own.fibers[i];
+            if (fiber.state == State::Ready) {
+                own.running = i;
+                threadIdx = fiber.index;
+                to_fiber(fiber);
+            }
+            done &= fiber.state == State::Done;
+        }
+    } while (release(first, end, State::AtWarp));
+    return done;
+}
+
 bool run_block(uint3 shape, const sim::Task &task) {
     Block &own = *block;
     own.task = &task;
@@ -141,29 +179,15 @@ bool run_block(uint3 shape, const sim::Task &task) {
         begin(own.fibers[i]);
     }
     for (;;) {
-        bool ran = false, done = true;
-        for (size_t i = 0; i < own.threads; i++) {
-            Fiber &fiber = own.fibers[i];
-            if (fiber.state == State::Ready) {
-                own.running = i;
-                threadIdx = fiber.index;
-                to_fiber(fiber);
-                ran = true;
-            }
-            done &= fiber.state == State::Done;
-        }
+        bool done = true;
+        for (size_t first = 0; first < own.threads; first += 32)
+            done &= run_warp(own, first, std::min(first + 32, own.threads));
         if (done)
             return true;
-        bool released = false;
-        for (size_t first = 0; first < own.threads; first += 32)
-            released |= release(first, std::min(first + 32, own.threads), State::AtWarp);
-        if (!released && release(0, own.threads, State::AtBlock)) {
-            own.voted = own.votes;
-            own.votes = 0;
-            released = true;
-        }
-        if (!ran && !released)
+        if (!release(0, own.threads, State::AtBlock))
             return false;
+        own.voted = own.votes;
+        own.votes = 0;
     }
 }
 } // namespace
@@ -182,8 +206,8 @@ bool run_grid(uint3 grid, uint3 shape, const Task &task) {
     std::atomic<size_t> next{0};
     std::atomic<bool> fine{true};
     auto work = [&] {
-        Block own;
-        block = &own;
+        auto own = take_block();
+        block = own.get();
         blockDim = shape;
         gridDim = grid;
         for (size_t i; fine && (i = next++) < blocks;) {
@@ -192,6 +216,7 @@ bool run_grid(uint3 grid, uint3 shape, const Task &task) {
                 fine = false;
         }
         block = nullptr;
+        give_back(std::move(own));
     };
     size_t workers = std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), blocks);
     std::vector<std::thread> threads;
