@@ -34,15 +34,15 @@ fn model() -> EncodingModel {
     let train = |name: &str, marks: Vec<f64>, positions: Vec<f64>| EncodingTrain {
         name: name.into(),
         width: 3,
-        marks,
-        positions,
-        weights: Vec::new(),
+        marks: marks.into(),
+        positions: positions.into(),
+        ..EncodingTrain::default()
     };
     let trains = vec![
         train("tetrode 1", vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.5], vec![0.5, 0.5, 3.0, 3.5]),
         train("tetrode 2", Vec::new(), Vec::new()),
     ];
-    let data = EncodingData { samples, axes: 2, weights: Vec::new(), trains };
+    let data = EncodingData { samples, axes: 2, trains, ..EncodingData::default() };
     let settings = Settings {
         kind: Likelihood::Clusterless,
         bin_size: vec![1.0],

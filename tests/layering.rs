@@ -93,10 +93,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["commands", "kernels", "backend", "io", "report", "array", "units", "error"],
     ),
     // Spikes are slices to them, whether in memory or in a file.
-    ("commands/decode/{condition,selection}.rs", &["commands", "io::column::Column", "error"]),
+    (
+        "commands/decode/{condition,selection,encoding,encoding/memory}.rs",
+        &["commands", "io::column::Column", "error"],
+    ),
+    (
+        "commands/decode/{encode,encoding/fit}.rs",
+        &["commands", "kernels", "backend", "io::column::Column", "units", "error"],
+    ),
     // They give kernels the machine's instruction set.
     (
-        "commands/decode/{encode,mark_models,encoding/fit,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
+        "commands/decode/{mark_models,encoding/local,walks,sorted,states,stream/realtime,stream/kde}.rs",
         &["commands", "kernels", "backend", "units", "error"],
     ),
     // All else in a command's folder is pure.

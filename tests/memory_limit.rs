@@ -173,10 +173,37 @@ fn recordings_ten_times_the_limit_stay_under_it() {
     assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with('.')), "something is left");
 }
 
-/// A run that is refused keeps to its limit, too: 134 MiB of spikes that all encode, and 80 allowed.
+/// 214 MiB of spikes that all encode beside a limit of 20, fitted and loaded; those of five seconds are
+/// decoded.
+#[test]
+fn encoding_models_many_times_the_limit_stay_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    recording(folder.path(), (48, 65_000));
+    let decode = |output: &str, flags: &[&str]| {
+        let mut command = nissl(&["decode"]);
+        command.arg(at("in")).arg("-o").arg(at(output)).args(flags);
+        command
+    };
+    let window = ["--time", "500:505:0.1"];
+    let fitted = [&window[..], &["--bin-size", "10"]].concat();
+    holds(&mut decode("out.nc", &fitted), 20);
+    holds(decode("model.h5", &["--bin-size", "10"]).arg("--fit-only"), 20);
+    holds(decode("loaded.nc", &window).arg("--encoding-model").arg(at("model.h5")), 20);
+    done(decode("held.nc", &fitted).args(["--memory", "4G", "-q"]));
+    let bytes = |name: &str| std::fs::read(at(name)).unwrap();
+    assert!(bytes("out.nc") == bytes("held.nc") && bytes("loaded.nc") == bytes("held.nc"));
+    // Where the animal's own place counts, all positions are in memory besides.
+    let nonlocal = [&fitted[..], &["--model", "nonlocal"]].concat();
+    holds(&mut decode("nonlocal.nc", &nonlocal), 44);
+    done(decode("nonlocal-held.nc", &nonlocal).args(["--memory", "4G", "-q"]));
+    assert!(bytes("nonlocal.nc") == bytes("nonlocal-held.nc"));
+}
+
+/// A run that is refused keeps to its limit, too: an electrode of 89 MiB that all encodes, and 80 allowed.
 fn refused_within_the_limit() {
     let folder = tempfile::tempdir().unwrap();
-    recording(folder.path(), (3, 650_000));
+    recording(folder.path(), (1, 1_300_000));
     let mut command = nissl(&["decode", "-q", "--threads", "2", "--memory", "80M", "-o"]);
     command.arg(folder.path().join("out.nc")).arg(folder.path().join("in"));
     let (most, status, said) = watched(&mut command);
@@ -208,10 +235,10 @@ fn a_recording_too_large_for_the_limit_is_refused_with_the_least_that_works() {
     let most = peak(&mut decode(&told, "out.nc"));
     assert!(most < limit + BESIDE, "{} MiB with --memory {told}", most >> 20);
     refused_within_the_limit();
-    // A model is refused before it is read; this one is a gigabyte of nothing.
+    // Tick by tick all is held: a model is refused before it is read; this one is a gigabyte of nothing.
     let model = folder.path().join("model.nc");
     std::fs::File::create(&model).unwrap().set_len(1 << 30).unwrap();
-    let mut command = nissl(&["decode", "-q", "--threads", "1", "--memory", "100M", "-o"]);
+    let mut command = nissl(&["decode", "-q", "--stream", "--likelihood", "kde", "--memory", "100M", "-o"]);
     command.arg(folder.path().join("other.nc")).arg(fixture("decode/real/clusterless.h5"));
     let (most, status, said) = watched(command.arg("--encoding-model").arg(&model));
     assert_eq!(status.code(), Some(1), "{said}");

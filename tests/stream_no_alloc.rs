@@ -110,7 +110,7 @@ fn model(level: CpuLevel) -> EncodingModel {
         width: 4,
         marks: (0..4 * 900).map(|_| 80.0 + 90.0 * chance.next()).collect(),
         positions: (0..900).map(|_| 41.0 * chance.next()).collect(),
-        weights: Vec::new(),
+        ..EncodingTrain::default()
     });
     let grid_options = GridOptions { bin_size: vec![1.0], ..GridOptions::default() };
     let grid = PlaceGrid::from_positions(&samples, 1, &grid_options).unwrap();
@@ -121,8 +121,8 @@ fn model(level: CpuLevel) -> EncodingModel {
         waveform_std: vec![20.0],
         rate_units: RateUnits::Samples,
     };
-    let data =
-        EncodingData { samples: samples.clone(), axes: 1, weights: Vec::new(), trains: trains.collect() };
+    let trains = trains.collect();
+    let data = EncodingData { samples: samples.clone(), axes: 1, trains, ..EncodingData::default() };
     EncodingModel::fit(level, data, (grid, None), &settings).unwrap()
 }
 

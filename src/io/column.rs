@@ -33,6 +33,17 @@ impl<T: Pod> Column<T> {
         Ok(Column::Mapped(Mapped { map, length: count, element: PhantomData }))
     }
 
+    /// `count` zeros: in a file beside `output` where one is named, else in memory.
+    ///
+    /// # Errors
+    /// As [`Column::zeros_beside`].
+    pub fn zeros(count: usize, output: Option<&Path>) -> Result<Self> {
+        match output {
+            Some(output) => Column::zeros_beside(output, count),
+            None => Ok(Column::Held(vec![T::zeroed(); count])),
+        }
+    }
+
     /// `values` in a file beside `output`, where one is named.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use crate::io::atomic::Beside;
 use crate::io::{self, Container, Writer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// File in a part that is a folder; written last, so that a folder without it is no whole part.
@@ -63,6 +64,9 @@ impl Identity {
     }
 }
 
+/// Bytes of a file that are hashed at a time.
+const PIECE: usize = 1 << 20;
+
 /// Hashes what a run depends on, item by item.
 #[derive(Default)]
 pub struct Run(Sha256);
@@ -78,6 +82,30 @@ impl Run {
         self.0.update((item.as_ref().len() as u64).to_le_bytes());
         self.0.update(item);
         self
+    }
+
+    /// Takes in what is in a file, however large: the same as its bytes at once.
+    ///
+    /// # Errors
+    /// The file cannot be read, or changes meanwhile.
+    pub fn with_file(mut self, path: &Path) -> Result<Self> {
+        let failed = || Error::io(path, "read");
+        let mut file = File::open(path).map_err(failed())?;
+        let length = file.metadata().map_err(failed())?.len();
+        self.0.update(length.to_le_bytes());
+        let (mut piece, mut read) = (vec![0; PIECE], 0);
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) if read == length => return Ok(self),
+                Ok(0) => return Err(failed()(std::io::ErrorKind::UnexpectedEof.into())),
+                Ok(more) => {
+                    self.0.update(&piece[..more]);
+                    read += more as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed()(error)),
+            }
+        }
     }
 
     /// The hash, hexadecimal.
@@ -141,5 +169,22 @@ pub fn read_folder(folder: &Path) -> Result<Option<Identity>> {
             Identity::parse(&text, &path).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_counts_as_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.h5");
+        let bytes: Vec<u8> = (0..2 * PIECE + 77).map(|at| (at * 31 % 251) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let name = |run: Run| run.with("after").name();
+        assert_eq!(name(Run::of("decode").with_file(&path).unwrap()), name(Run::of("decode").with(&bytes)));
+        let missing = Run::of("decode").with_file(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(missing.contains("none"), "{missing}");
     }
 }

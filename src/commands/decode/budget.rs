@@ -1,5 +1,6 @@
 //! From the memory limit to chunks of rows, blocks of the smoother, and where the likelihood waits.
 
+use super::encoding::EncodedTrain;
 use super::options::{Precision, Save};
 use super::passes_likelihood::BLOCK;
 use super::prepare::{Decoding, Prepared};
@@ -7,6 +8,7 @@ use super::results::{ResultFile, ResultLayout};
 use super::selection::STEP;
 use crate::commands::Context;
 use crate::error::{Error, Result};
+use crate::kernels::hmm;
 use crate::kernels::marks::BOXED;
 use std::ops::Range;
 
@@ -16,8 +18,9 @@ const ENOUGH_BYTES: u64 = 48 << 20;
 const ENOUGH_BYTES_OF_SIMILAR: u64 = 1 << 30;
 /// Chunks in flight between likelihood and filter.
 pub const IN_FLIGHT: usize = 2;
-/// What the system may read of a file before and after what is wanted.
-const ENDS: u64 = 128 << 10;
+/// What the system may read of a file before and after what is wanted, in pieces of 64 KiB; the search for
+/// a chunk's first and last spike looks at one step before each.
+const ENDS: u64 = (128 << 10) + 2 * 4 * STEP as u64;
 /// Smallest chunk and block.
 const FEWEST_ROWS: usize = 16;
 /// How a run is cut.
@@ -57,7 +60,17 @@ impl<'a> Budget<'a> {
         let Prepared { model, session, .. } = self.prepared;
         // Log scales of the electrodes, ground and columns of the run.
         let bins = 8 * model.bins() * (4 + 2 * model.trains.len());
-        session.bytes() + (model.bytes() + bins) as u64
+        session.bytes() + (model.held_bytes() + bins) as u64
+    }
+
+    /// What comes to memory of encoding spikes in files, and all their positions where a state is at the
+    /// animal's own.
+    fn encoding(&self, decoding: &Decoding) -> u64 {
+        let Prepared { model, marks, .. } = self.prepared;
+        let local = decoding.states.likelihood.contains(&hmm::Likelihood::Local) && !marks.is_empty();
+        let spikes = |train: &EncodedTrain| 8 * train.positions.len() as u64;
+        let positions = if local { model.trains.iter().map(spikes).sum() } else { 0 };
+        marks.read_bytes(self.prepared.electrodes()) + positions
     }
 
     /// Which tables of mark models are in memory together when `room` bytes are left for them,
@@ -86,12 +99,14 @@ impl<'a> Budget<'a> {
     }
 
     fn fit_only(&self) -> Result<Cuts> {
-        let fixed = self.fixed();
+        let Prepared { marks, .. } = self.prepared;
+        let fixed = self.fixed() + marks.read_bytes(self.prepared.electrodes());
         if fixed > self.limit {
             let what = "positions and spikes".into();
             return Err(Error::Memory { limit: self.limit, least: fixed, what });
         }
-        Ok(Cuts { memory_bytes: fixed, output_bytes: fixed / 2, ..Cuts::default() })
+        let output_bytes = self.prepared.model.bytes() as u64;
+        Ok(Cuts { memory_bytes: fixed, output_bytes, ..Cuts::default() })
     }
 
     fn decode(&self, decoding: &Decoding) -> Result<Cuts> {
@@ -102,7 +117,8 @@ impl<'a> Budget<'a> {
         let compress = self.prepared.options.compress;
         let writing = ResultFile::working_bytes(&layout, compress, 1 + shape.saved, self.threads as usize);
         let scratch = self.prepared.marks.scratch() + shape.block_of_a_unit;
-        let fixed = self.fixed() + shape.per_row * rows as u64 + self.threads * scratch + writing;
+        let fixed = self.fixed() + self.encoding(decoding) + shape.per_row * rows as u64;
+        let fixed = fixed + self.threads * scratch + writing;
         let least_block = rows.min(FEWEST_ROWS);
         let wished_block = ((rows as f64 / 6.0).sqrt() as usize).clamp(FEWEST_ROWS, 4096).min(rows);
         let checkpoints = |block: usize| (rows.div_ceil(block) * shape.columns * 8) as u64;
@@ -209,7 +225,7 @@ impl Shape {
             chunk_row: width * element + saved * columns as u64 * 8,
             spike: if prepared.marks.is_empty() { 0 } else { bins * element },
             read: if mapped { 8 * widest + 4 } else { 0 },
-            ends: if mapped { 2 * ENDS * decoding.spikes.len() as u64 } else { 0 },
+            ends: if mapped { ENDS * decoding.spikes.len() as u64 } else { 0 },
             spikes: counts,
             block_row: columns as u64 * 8 * 3 * IN_FLIGHT as u64,
         }

@@ -10,6 +10,7 @@ use super::session::{Session, SpikeTrain};
 use super::track::TrackGraph;
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::units::format_bytes;
 use std::ops::Range;
 use std::path::Path;
@@ -23,14 +24,27 @@ const WAVEFORM_STD: f64 = 24.0;
 const BIN_SIZE: f64 = 2.0;
 
 /// Fits the model to `session`, or loads the one that was asked for; `machine` is the memory limit
-/// and the instruction set.
+/// and the instruction set. The spikes of a fitted model lie where those of `session` do, of a loaded one
+/// in files `beside` an output where that may be and they take much of the memory.
 ///
 /// # Errors
 /// Data, files or flags that do not fit, or a model that the memory does not hold beside `session`.
-pub fn model(options: &Options, session: &Session, machine: (u64, CpuLevel)) -> Result<EncodingModel> {
+pub fn model(
+    options: &Options,
+    session: &Session,
+    machine: (u64, CpuLevel),
+    beside: Option<&Path>,
+) -> Result<EncodingModel> {
     let Some(path) = &options.encoding_model else { return fit(options, session, machine) };
-    check_file(path, session, machine.0)?;
-    let model = stored(options, path)?;
+    // Models are stored as they are held.
+    let bytes = std::fs::metadata(path).map_err(Error::io(path, "open"))?.len();
+    let much = session.beside.is_some() || bytes > machine.0 / SHARE_OF_SPIKES;
+    let beside = beside.filter(|_| much);
+    if beside.is_none() {
+        let what = || format!("{}: the model and the recording", path.display());
+        room_for(session.bytes() + bytes, machine.0, what)?;
+    }
+    let model = stored(options, path, beside)?;
     let place = path.display().to_string();
     check_trains(&model, session, &place)?;
     // Where the animal is matters late, for local states and the picture: say early what cannot fit.
@@ -38,12 +52,13 @@ pub fn model(options: &Options, session: &Session, machine: (u64, CpuLevel)) -> 
     Ok(model)
 }
 
-/// The model in the file `path`, which the rest of `options` must not contradict.
+/// The model in the file `path`, which the rest of `options` must not contradict; its spikes lie in files
+/// `beside` an output where one is named.
 ///
 /// # Errors
 /// The file cannot be read, is no model, or is another one than `options` say.
-pub fn stored(options: &Options, path: &Path) -> Result<EncodingModel> {
-    let model = model_file::read(path)?;
+pub fn stored(options: &Options, path: &Path, beside: Option<&Path>) -> Result<EncodingModel> {
+    let model = model_file::read(path, beside)?;
     given(options)?.check(&model, &path.display().to_string())?;
     Ok(model)
 }
@@ -90,15 +105,12 @@ fn check_trains(model: &EncodingModel, session: &Session, place: &str) -> Result
     Ok(())
 }
 
+/// Values that are copied before the memory of those in files goes back.
+const AT_ONCE: usize = 1 << 20;
+/// Part of the memory limit that spikes of a model file may take before they lie in files beside.
+const SHARE_OF_SPIKES: u64 = 4;
 /// What a run may take beyond its limit until it knows what it needs: half of what is promised.
 const BEYOND: u64 = 48 << 20;
-
-/// Refuses a file of a model far too large beside the recording before it is read.
-fn check_file(path: &Path, session: &Session, limit: u64) -> Result<()> {
-    // Models are stored as they are held.
-    let model = std::fs::metadata(path).map_err(Error::io(path, "open"))?.len();
-    room_for(session.bytes() + model, limit, || format!("{}: the model and the recording", path.display()))
-}
 
 fn room_for(taken: u64, limit: u64, what: impl Fn() -> String) -> Result<()> {
     if taken <= limit.saturating_add(BEYOND) {
@@ -112,14 +124,19 @@ fn room_for(taken: u64, limit: u64, what: impl Fn() -> String) -> Result<()> {
     )))
 }
 
-/// Refuses a model far too large beside the recording before it is copied together. One that is nearly
-/// small enough is made all the same: the refusal then tells the least that works.
+/// Refuses what is held of a model where it is far too large beside the recording, before it is copied
+/// together. What is nearly small enough is made all the same: the refusal then tells the least that works.
 fn check_room(session: &Session, samples: &EncodingSamples, spikes: &[Spikes], limit: u64) -> Result<()> {
     let values = |(train, ranges): (&SpikeTrain, &Spikes)| {
         let weighed = usize::from(!samples.weights.is_empty());
         ranges.iter().map(Range::len).sum::<usize>() * (train.width + samples.axes + weighed)
     };
-    let of_spikes: usize = session.trains.iter().zip(spikes).map(values).sum();
+    let of_trains = session.trains.iter().zip(spikes).map(values);
+    // One electrode at a time comes from files, and its tables, in half the precision, are beside it.
+    let of_spikes: usize = match session.beside {
+        None => of_trains.sum(),
+        Some(_) => of_trains.max().unwrap_or(0) * 3 / 2,
+    };
     let model = 8 * (of_spikes + samples.data.len() + samples.weights.len());
     let what = || format!("{}: the recording and the spikes that encode", session.place);
     room_for(session.bytes() + model as u64, limit, what)
@@ -140,19 +157,10 @@ fn fit(options: &Options, session: &Session, (memory, level): (u64, CpuLevel)) -
     };
     let spikes: Vec<Spikes> = session.trains.iter().map(encoding).collect();
     check_room(session, &samples, &spikes, memory)?;
-    let trains = session.trains.iter().zip(spikes).map(|(train, ranges)| {
-        let marks = ranges.iter().flat_map(|r| &train.marks[r.start * train.width..r.end * train.width]);
-        let made = EncodingTrain {
-            name: train.name.clone(),
-            width: train.width,
-            marks: marks.copied().collect(),
-            positions: samples.positions_at(&train.times, &ranges),
-            weights: samples.weights_at(&train.times, &ranges),
-        };
-        train.release();
-        made
-    });
-    let trains = trains.collect();
+    let beside = session.beside.as_deref();
+    let trains = session.trains.iter().zip(&spikes);
+    let trains = trains.map(|(train, ranges)| selected(train, ranges, &samples, beside));
+    let trains = trains.collect::<Result<_>>()?;
     let sample_period = selection::median_step(&positions.time);
     let settings = Settings {
         kind: options.likelihood,
@@ -165,8 +173,37 @@ fn fit(options: &Options, session: &Session, (memory, level): (u64, CpuLevel)) -
         },
     };
     let EncodingSamples { data: places, axes, weights, .. } = samples;
-    let data = EncodingData { samples: places, axes, weights, trains };
+    let data = EncodingData { samples: places, axes, weights, trains, beside: session.beside.clone() };
     EncodingModel::fit(level, data, (grid, track), &settings).map_err(Error::within(&session.place))
+}
+
+/// The spikes of `train` that encode, in files `beside` an output where one is named.
+fn selected(
+    train: &SpikeTrain,
+    ranges: &[Range<usize>],
+    samples: &EncodingSamples,
+    beside: Option<&Path>,
+) -> Result<EncodingTrain> {
+    let width = train.width;
+    let mut marks = Column::zeros(ranges.iter().map(Range::len).sum::<usize>() * width, beside)?;
+    let mut at = 0;
+    for range in ranges {
+        for some in train.marks[range.start * width..range.end * width].chunks(AT_ONCE) {
+            marks[at..at + some.len()].copy_from_slice(some);
+            at += some.len();
+            marks.release();
+            train.marks.release();
+        }
+    }
+    let made = EncodingTrain {
+        name: train.name.clone(),
+        width,
+        marks,
+        positions: Column::keep(samples.positions_at(&train.times, ranges), beside)?,
+        weights: Column::keep(samples.weights_at(&train.times, ranges), beside)?,
+    };
+    train.release();
+    Ok(made)
 }
 
 fn bin_size(options: &Options) -> Vec<f64> {

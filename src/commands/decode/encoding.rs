@@ -7,6 +7,7 @@
 
 mod fit;
 mod local;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ pub use super::options::Likelihood;
 use super::selection::median_step;
 use super::track::TrackGraph;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use serde::{Deserialize, Serialize};
 
 pub use fit::{EncodingData, EncodingTrain, Settings};
@@ -64,11 +66,11 @@ pub struct EncodedTrain {
     /// Features of a mark; 0 for a sorted unit.
     pub width: usize,
     /// `[spike][feature]`.
-    pub marks: Vec<f64>,
+    pub marks: Column<f64>,
     /// `[spike][axis]`, linearised.
-    pub positions: Vec<f64>,
+    pub positions: Column<f64>,
     /// Weights of a sorted unit's spikes; empty: all 1.
-    pub weights: Vec<f64>,
+    pub weights: Column<f64>,
     /// Mean rate.
     pub rate: f64,
     /// Sorted: rate at each interior bin, at least [`EPS`]; clusterless: empty.
@@ -116,13 +118,6 @@ impl EncodingModel {
     /// Interior bins.
     pub fn bins(&self) -> usize {
         self.grid.interior_bins.len()
-    }
-
-    /// Bytes of its arrays.
-    pub fn bytes(&self) -> usize {
-        let train = |t: &EncodedTrain| t.marks.len() + t.positions.len() + t.weights.len() + t.field.len();
-        let own = self.samples.len() + self.weights.len() + self.occupancy.len() + self.ground.len();
-        8 * (own + self.trains.iter().map(train).sum::<usize>())
     }
 
     /// Axes of a (linearised) position.

@@ -88,10 +88,11 @@ pub fn encoding(set: &str) -> (super::encoding::EncodingData, super::grid::Place
         let positions = values(set, &format!("encoding_positions_e{e:02}"));
         // The selection is another module's; marks of encoding spikes are not needed here.
         let marks = features[..positions.len() / axes * width[1]].to_vec();
-        EncodingTrain { name: format!("e{e}"), width: width[1], marks, positions, weights: Vec::new() }
+        let (marks, positions) = (marks.into(), positions.into());
+        EncodingTrain { name: format!("e{e}"), width: width[1], marks, positions, ..EncodingTrain::default() }
     };
     let trains = (0..parameters["n_electrodes"].as_u64().unwrap() as usize).map(train).collect();
-    (EncodingData { samples, axes, weights: Vec::new(), trains }, grid)
+    (EncodingData { samples, axes, trains, ..EncodingData::default() }, grid)
 }
 
 /// Bandwidths and kind for a set.

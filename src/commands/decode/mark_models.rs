@@ -5,20 +5,18 @@
 //! electrode whose factors alone are too large (the direct product over a long line) is cut into
 //! [`Unit`]s of neighbouring bins. What a spike says of a bin depends on neither.
 
-use super::encoding::EncodingModel;
-use super::options::{Algorithm, Likelihood, Options, Precision};
+use super::options::{Likelihood, Options};
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
-use crate::kernels::marks::{
-    self, Accuracy, Bandwidths, Choice, EncodingSpikes, Intensity, Method, PlaceBins, observed_error,
-};
-use rayon::prelude::*;
-use std::borrow::Cow;
+use crate::kernels::marks::{Choice, Intensity};
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod electrodes;
 #[cfg(test)]
 mod tests;
+
+pub use electrodes::Electrodes;
 
 /// Part of the memory limit that the tables of one unit may take before its bins are cut.
 const SHARE_OF_A_UNIT: u64 = 8;
@@ -52,6 +50,8 @@ pub struct MarkModels {
     pub units: Vec<Unit>,
     /// Tables of all units, where they fitted while planning.
     held: Option<Vec<Intensity>>,
+    /// Bytes of encoding spikes that may come from files together.
+    room: u64,
 }
 
 /// Tables that are held, or that were made for a turn.
@@ -70,94 +70,6 @@ impl Deref for Tables<'_> {
             Tables::Held(held) => held,
             Tables::Made(made) => made,
         }
-    }
-}
-
-/// How exact the sums over encoding spikes must be.
-fn accuracy(options: &Options) -> (Accuracy, marks::Precision) {
-    let precision = match options.precision {
-        Precision::F32 => marks::Precision::F32,
-        Precision::F64 => marks::Precision::F64,
-    };
-    let accuracy = match options.algorithm {
-        // Double precision is asked for as the oracle.
-        Algorithm::Exact if options.precision == Precision::F64 => Accuracy::Direct,
-        Algorithm::Exact => Accuracy::EXACT,
-        Algorithm::Direct => Accuracy::Direct,
-        Algorithm::Approx(tolerance) => Accuracy::Guaranteed(tolerance),
-        Algorithm::Observed(tolerance) => Accuracy::Observed { tolerance, seed: options.seed },
-    };
-    (accuracy, precision)
-}
-
-/// The encoding model with the floors, from which tables are made.
-#[derive(Debug, Clone, Copy)]
-pub struct Electrodes<'a> {
-    /// The encoding model.
-    pub model: &'a EncodingModel,
-    /// Floor of each electrode's log intensity.
-    pub floors: &'a [f64],
-}
-
-impl Electrodes<'_> {
-    /// True where electrode `train` has no encoding spikes.
-    pub fn is_silent(&self, train: usize) -> bool {
-        self.model.trains[train].positions.is_empty()
-    }
-
-    /// Calls `action` with what the kernels take of electrode `train`, over interior `bins`.
-    fn with<R>(
-        &self,
-        train: usize,
-        bins: Range<usize>,
-        action: impl FnOnce(&EncodingSpikes<'_>, &PlaceBins<'_>, &Bandwidths<'_>, (&[f64], f64)) -> R,
-    ) -> R {
-        let (model, encoded) = (self.model, &self.model.trains[train]);
-        let spikes = EncodingSpikes {
-            marks: &encoded.marks,
-            width: encoded.width,
-            positions: &encoded.positions,
-            axes: model.axes(),
-        };
-        let mark = model.mark_std(train);
-        let bandwidths = Bandwidths { mark: &mark, position: &model.position_std };
-        let log_scale = &model.log_scale(train)[bins.clone()];
-        let centers = model.grid.axis_centers();
-        let mut axes: Vec<&[f64]> = centers.iter().map(Vec::as_slice).collect();
-        let mut interior = Cow::Borrowed(&model.grid.interior_bins[bins]);
-        if let ([line], Some(&first), Some(&last)) = (&mut axes[..], interior.first(), interior.last())
-            && interior.len() < model.bins()
-        {
-            *line = &line[first..=last];
-            interior = interior.iter().map(|bin| bin - first).collect();
-        }
-        let bins = PlaceBins { axes, interior: &interior };
-        action(&spikes, &bins, &bandwidths, (log_scale, self.floors[train]))
-    }
-
-    fn intensity(&self, unit: (usize, Range<usize>), choice: Choice) -> Intensity {
-        self.with(unit.0, unit.1, |spikes, bins, bandwidths, scale| {
-            Intensity::new(spikes, bins, bandwidths, choice, scale)
-        })
-    }
-
-    fn choose(&self, train: usize, options: &Options) -> (Choice, f64) {
-        self.with(train, 0..self.model.bins(), |spikes, bins, bandwidths, scale| {
-            let choice = marks::choose(spikes, bins, bandwidths, scale, accuracy(options));
-            (choice, observed_error(spikes, bins, bandwidths, scale, (&choice, options.seed)))
-        })
-    }
-
-    /// Interior bins of each unit of an electrode.
-    fn cut(&self, train: usize, choice: &Choice, most_bytes: u64) -> Vec<Range<usize>> {
-        let bins = self.model.bins();
-        let element = if choice.precision == marks::Precision::F32 { 4 } else { 8 };
-        let spikes = self.model.trains[train].positions.len() / self.model.axes().max(1);
-        let one_bin = (spikes * element).max(1) as u64;
-        // On two axes the factors are those of columns and rows: few.
-        let long = choice.method == Method::Direct && self.model.axes() == 1;
-        let most = if long { ((most_bytes / one_bin) as usize).max(FEWEST_BINS) } else { bins };
-        (0..bins).step_by(most.max(1)).map(|first| first..bins.min(first + most)).collect()
     }
 }
 
@@ -204,23 +116,26 @@ impl MarkModels {
         if options.likelihood == Likelihood::Sorted {
             return MarkModels::default();
         }
-        let trains = 0..electrodes.model.trains.len();
-        let (choices, observed): (Vec<Choice>, Vec<f64>) =
-            trains.into_par_iter().map(|train| electrodes.choose(train, options)).unzip();
+        let trains: Vec<usize> = (0..electrodes.model.trains.len()).collect();
+        let chosen =
+            electrodes.in_groups(unit, (&trains, |&train| train), |&train| electrodes.choose(train, options));
+        let (choices, observed): (Vec<Choice>, Vec<f64>) = chosen.into_iter().unzip();
         let cut = |(train, choice)| {
             let ranges = electrodes.cut(train, choice, unit);
             ranges.into_iter().map(move |bins| (train, bins))
         };
         let units: Vec<_> = choices.iter().enumerate().flat_map(cut).collect();
         let taken = AtomicU64::new(0);
-        let make = |(train, bins): (usize, Range<usize>)| {
+        let make = |(train, bins): &(usize, Range<usize>)| {
+            let (train, bins) = (*train, bins.clone());
             let intensity = electrodes.intensity((train, bins.clone()), choices[train]);
             let (bytes, scratch) = (intensity.bytes() as u64, intensity.scratch_bytes(level) as u64);
             let fits = taken.fetch_add(bytes, Ordering::Relaxed) + bytes <= room;
             (Unit { train, bins, bytes, scratch }, fits.then_some(intensity))
         };
-        let (units, made): (Vec<Unit>, Vec<Option<Intensity>>) = units.into_par_iter().map(make).unzip();
-        MarkModels { choices, observed, units, held: made.into_iter().collect() }
+        let made = electrodes.in_groups(unit, (&units, |unit| unit.0), make);
+        let (units, made): (Vec<Unit>, Vec<Option<Intensity>>) = made.into_iter().unzip();
+        MarkModels { choices, observed, units, held: made.into_iter().collect(), room: unit }
     }
 
     /// The tables of all units, where they were made.
@@ -236,6 +151,11 @@ impl MarkModels {
     /// Bytes of all tables.
     pub fn bytes(&self) -> u64 {
         self.units.iter().map(|unit| unit.bytes).sum()
+    }
+
+    /// Bytes of encoding spikes that come from files together where tables are made.
+    pub fn read_bytes(&self, electrodes: Electrodes<'_>) -> u64 {
+        electrodes.model.group_bytes(self.room)
     }
 
     /// Bytes of the largest unit.
@@ -290,7 +210,10 @@ impl MarkModels {
             |unit: &Unit| electrodes.intensity((unit.train, unit.bins.clone()), self.choices[unit.train]);
         match &self.held {
             Some(held) => Tables::Held(&held[which]),
-            None => Tables::Made(self.units[which].par_iter().map(make).collect()),
+            None => {
+                let units = (&self.units[which], |unit: &Unit| unit.train);
+                Tables::Made(electrodes.in_groups(self.room, units, make))
+            }
         }
     }
 

@@ -46,7 +46,7 @@ pub fn run_name(options: &Options, session: &Session) -> Result<String> {
         run = run.with(format!("{:?} {} {}", facts.shape, facts.dtype, facts.sample_sha256));
     }
     for path in [&options.track_graph, &options.encoding_model, &mask].into_iter().flatten() {
-        run = run.with(std::fs::read(path).map_err(Error::io(path, "read"))?);
+        run = run.with_file(path)?;
     }
     Ok(run.name())
 }

@@ -107,7 +107,7 @@ pub struct Likelihood<'a> {
     pub recorder: &'a Recorder,
     /// Devices that sum the spikes, if any.
     pub devices: Option<&'a Devices>,
-    /// Gives back the memory of spikes in files after each chunk.
+    /// Gives back the memory of what was touched of spikes in files.
     pub release: &'a (dyn Fn() + Sync),
     /// Spikes of the chunk in hand whose intensity is at the floor in every bin, by train.
     pub floored: Vec<AtomicU64>,
@@ -153,8 +153,12 @@ impl Likelihood<'_> {
 
     /// The spikes of every train in a chunk, and in which order they are computed.
     fn parts(&self, chunk: &Chunk) -> Vec<Part> {
+        let spikes: Vec<Range<usize>> =
+            self.trains.par_iter().map(|train| train.within(chunk.start, chunk.end)).collect();
+        // Rows and marks come from files by turns: the system brings more of each than is asked for.
+        (self.release)();
         let mut parts: Vec<Part> =
-            self.trains.par_iter().map(|train| Part::of(train, chunk.start, chunk.end)).collect();
+            self.trains.par_iter().zip(spikes).map(|(train, spikes)| Part::of(train, spikes)).collect();
         let mut base = 0;
         for part in &mut parts {
             part.base = base;
@@ -241,6 +245,7 @@ impl<T: Value> Pass for LikelihoodPass<'_, T> {
             // A device that failed in mid-chunk may have counted some.
             all.floored.iter().for_each(|count| count.store(0, Ordering::Relaxed));
             all.intensities(&split, &mut output.spikes)?;
+            (all.release)();
         }
         output.floored = all.floored.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect();
         let (first, sums) = (chunk.start, summed.then_some(&output.sums[..]));

@@ -106,11 +106,11 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     recorder.count("read", read);
     let mut warnings = session.warnings.clone();
     let machine = (context.memory, context.level);
-    let model = recorder.time("fit", || encode::model(options, &session, machine))?;
+    let model = recorder.time("fit", || encode::model(options, &session, machine, Some(&options.output)))?;
     warnings.extend(model_warnings(&model, options));
     let floors = floors(&model, options.log_floor);
     let electrodes = Electrodes { model: &model, floors: &floors };
-    let taken = session.bytes() + model.bytes() as u64;
+    let taken = session.bytes() + model.held_bytes() as u64;
     let marks = recorder.time("fit", || MarkModels::new(options, electrodes, taken, machine));
     let decoding = match options.fit_only {
         true => None,
@@ -142,7 +142,7 @@ fn resolve(options: &Options, context: &Context) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Cuts the run; spikes that leave too little memory for the rest go into files.
+/// Cuts the run; spikes that leave too little memory for the rest go into files, those that encode, too.
 fn cut(prepared: &mut Prepared, context: &Context) -> Result<Cuts> {
     match Budget::of(prepared, context).cut() {
         Err(Error::Memory { .. }) if prepared.session.beside.is_none() => {}
@@ -150,6 +150,7 @@ fn cut(prepared: &mut Prepared, context: &Context) -> Result<Cuts> {
     }
     let output = prepared.options.output.clone();
     prepared.session.keep_beside(&output)?;
+    prepared.model.keep_beside(&output)?;
     for spikes in prepared.decoding.iter_mut().flat_map(|decoding| &mut decoding.spikes) {
         spikes.rows = Column::keep(spikes.rows.to_vec(), Some(&output))?;
     }

@@ -116,7 +116,7 @@ impl ResultFile {
         let row = 4 * layout.state_bins().count();
         let bytes = match compress {
             // A conversion, its copies for the library.
-            None => 3 * row.max(PIECE),
+            None => 3 * row.max(PIECE.min(row * layout.time.len())),
             Some(_) => {
                 let chunk = row * layout.time.len().min(CHUNK_ROWS);
                 chunk * (4 * chunks_at_once(chunk, threads) + posteriors)

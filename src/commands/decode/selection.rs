@@ -235,10 +235,7 @@ pub fn decoding_spikes(time: &[f64], spikes: &Column<f64>, beside: Option<&Path>
     let start = spikes.partition_point(|&spike| spike < first);
     let end = spikes.partition_point(|&spike| spike <= last).max(start);
     let inner = time.get(1..time.len() - 1).unwrap_or_default();
-    let mut rows = match beside {
-        Some(beside) => Column::zeros_beside(beside, end - start)?,
-        None => Column::from(vec![0; end - start]),
-    };
+    let mut rows = Column::zeros(end - start, beside)?;
     let (mut row, mut index) = (0, Vec::new());
     for from in (start..end).step_by(BLOCK) {
         let block = &spikes[from..end.min(from + BLOCK)];

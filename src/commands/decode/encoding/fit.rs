@@ -6,8 +6,10 @@ use super::local::PositionDensity;
 use super::{EPS, EncodedTrain, EncodingModel, Likelihood, RateUnits, linearise};
 use crate::backend::CpuLevel;
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::kernels::density::Samples;
 use rayon::prelude::*;
+use std::path::PathBuf;
 
 /// What the selection of spec 1.1 leaves: positions in their original coordinates.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ pub struct EncodingData {
     pub weights: Vec<f64>,
     /// One per electrode or unit.
     pub trains: Vec<EncodingTrain>,
+    /// Where spikes lie in files beside an output: that output.
+    pub beside: Option<PathBuf>,
 }
 
 /// Encoding spikes of one electrode or unit.
@@ -30,11 +34,11 @@ pub struct EncodingTrain {
     /// Features of a mark; 0 for a sorted unit.
     pub width: usize,
     /// `[spike][feature]`.
-    pub marks: Vec<f64>,
+    pub marks: Column<f64>,
     /// The animal's position at each spike, `[spike][axis]`.
-    pub positions: Vec<f64>,
+    pub positions: Column<f64>,
     /// The sample weights interpolated at each spike; empty: all 1.
-    pub weights: Vec<f64>,
+    pub weights: Column<f64>,
 }
 
 /// What the user chooses.
@@ -77,7 +81,7 @@ impl EncodingModel {
         let linear = |positions: &[f64]| linearise(track.as_ref(), &grid, positions, data.axes);
         let samples = linear(&data.samples)?;
         let mut trains = Vec::with_capacity(data.trains.len());
-        for train in data.trains {
+        for mut train in data.trains {
             if !sorted {
                 bandwidths(
                     "--waveform-std",
@@ -86,8 +90,10 @@ impl EncodingModel {
                     &format!("electrode {}", train.name),
                 )?;
             }
-            let positions = linear(&train.positions)?;
-            trains.push(encoded(train, positions, sorted));
+            if track.is_some() {
+                train.positions = Column::keep(linear(&train.positions)?, data.beside.as_deref())?;
+            }
+            trains.push(encoded(train, sorted));
         }
         let mut model = EncodingModel {
             kind: settings.kind,
@@ -138,7 +144,9 @@ impl EncodingModel {
             Likelihood::Clusterless => (rate * EPS).max(EPS),
             Likelihood::Sorted => EPS,
         };
-        (rate, self.at_bins(level, spikes).into_iter().zip(&self.occupancy).map(floored).collect())
+        let field = self.at_bins(level, spikes).into_iter().zip(&self.occupancy).map(floored).collect();
+        train.release();
+        (rate, field)
     }
 
     /// Number of position samples (at least 1), or the sum of their weights.
@@ -161,10 +169,10 @@ impl EncodingModel {
 }
 
 /// A train at its linearised positions: units have no marks, electrodes no weights.
-fn encoded(train: EncodingTrain, positions: Vec<f64>, sorted: bool) -> EncodedTrain {
-    let EncodingTrain { name, width, marks, weights, .. } = train;
-    let (width, marks) = if sorted { (0, Vec::new()) } else { (width, marks) };
-    let weights = if sorted { weights } else { Vec::new() };
+fn encoded(train: EncodingTrain, sorted: bool) -> EncodedTrain {
+    let EncodingTrain { name, width, marks, positions, weights } = train;
+    let (width, marks) = if sorted { (0, Column::default()) } else { (width, marks) };
+    let weights = if sorted { weights } else { Column::default() };
     EncodedTrain { name, width, marks, positions, weights, rate: 0.0, field: Vec::new() }
 }
 

@@ -79,12 +79,12 @@ fn tiny(kind: Likelihood, rate_units: RateUnits) -> EncodingModel {
     let train = |name: &str, positions: Vec<f64>| EncodingTrain {
         name: name.into(),
         width: 1,
-        marks: vec![0.0; positions.len()],
-        positions,
-        weights: Vec::new(),
+        marks: vec![0.0; positions.len()].into(),
+        positions: positions.into(),
+        ..EncodingTrain::default()
     };
     let trains = vec![train("a", vec![0.0]), train("b", Vec::new())];
-    let data = EncodingData { samples: vec![0.0, 1.0], axes: 1, weights: Vec::new(), trains };
+    let data = EncodingData { samples: vec![0.0, 1.0], axes: 1, trains, ..EncodingData::default() };
     let settings =
         Settings { kind, bin_size: vec![1.0], position_std: vec![2.0], waveform_std: vec![3.0], rate_units };
     EncodingModel::fit(CpuLevel::detect(), data, (grid, None), &settings).unwrap()
@@ -132,11 +132,12 @@ fn bad_settings_and_data_are_errors_that_name_the_fault() {
     let train = EncodingTrain {
         name: "tetrode 7".into(),
         width: 2,
-        marks: vec![1.0; 2],
-        positions: vec![0.5],
-        weights: Vec::new(),
+        marks: vec![1.0; 2].into(),
+        positions: vec![0.5].into(),
+        ..EncodingTrain::default()
     };
-    let data = EncodingData { samples: vec![0.0, 1.0], axes: 1, weights: Vec::new(), trains: vec![train] };
+    let trains = vec![train];
+    let data = EncodingData { samples: vec![0.0, 1.0], axes: 1, trains, ..EncodingData::default() };
     let message = |data: &EncodingData, settings: &Settings| {
         let fitted = EncodingModel::fit(CpuLevel::detect(), data.clone(), (grid.clone(), None), settings);
         fitted.unwrap_err().to_string()
@@ -148,7 +149,7 @@ fn bad_settings_and_data_are_errors_that_name_the_fault() {
     assert!(message(&data, &Settings { position_std: vec![f64::NAN], ..good.clone() }).contains("NaN"));
     assert!(message(&data, &Settings { position_std: vec![1.0; 2], ..good.clone() }).contains("2 values"));
     let mut bad = data.clone();
-    bad.trains[0].marks.pop();
+    bad.trains[0].marks.truncate(1);
     assert!(message(&bad, &good).contains("tetrode 7"));
     let none = EncodingData { samples: Vec::new(), ..data.clone() };
     assert!(message(&none, &good).contains("--encode-interval"));

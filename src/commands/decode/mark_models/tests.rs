@@ -56,6 +56,28 @@ fn rows(electrodes: Electrodes<'_>, marks: &MarkModels, turns: &[Range<usize>]) 
 }
 
 #[test]
+fn it_does_not_show_whether_encoding_spikes_lie_in_memory_or_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fitted();
+    let mut beside = model.clone();
+    beside.keep_beside(&folder.path().join("out.nc")).unwrap();
+    assert!(beside == model && beside.held_bytes() < model.held_bytes());
+    assert_eq!(model.groups(0), std::slice::from_ref(&(0..model.trains.len())));
+    assert_eq!(beside.groups(0), (0..model.trains.len()).map(|at| at..at + 1).collect::<Vec<_>>());
+    assert_eq!(beside.groups(u64::MAX).len(), 1);
+    assert!(beside.group_bytes(0) < beside.group_bytes(u64::MAX) && model.group_bytes(0) == 0);
+    let options = Options::default();
+    let floors = vec![-60.0; model.trains.len()];
+    let found = [&model, &beside].map(|model| {
+        let electrodes = Electrodes { model, floors: &floors };
+        let models = MarkModels::new(&options, electrodes, 0, (1 << 16, CpuLevel::detect()));
+        rows(electrodes, &models, &models.turns(0))
+    });
+    found[0].0.iter().for_each(|value| assert!(value.is_finite()));
+    assert!(found[0] == found[1]);
+}
+
+#[test]
 fn neither_turns_nor_parts_of_electrodes_show() {
     let model = fitted();
     let machine = |memory| (memory, CpuLevel::detect());

@@ -6,6 +6,7 @@ use super::super::track::TrackGraph;
 use super::LAYOUT;
 use crate::array::{Dtype, to_f64};
 use crate::error::{Error, Result};
+use crate::io::column::Column;
 use crate::io::{self, Attribute, AttributeValue, Block, Container, Dataset, Entry, StoredType};
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,12 +20,12 @@ const MOST_TRAINS: usize = 1 << 20;
 /// Position axes of a model at most.
 const MOST_AXES: usize = 2;
 
-/// Reads a model.
+/// Reads a model; its spikes lie in files `beside` an output where one is named.
 ///
 /// # Errors
 /// A file that cannot be read, another layout, or content that does not fit together.
-pub fn read(path: &Path) -> Result<EncodingModel> {
-    let stored = Stored::open(path)?;
+pub fn read(path: &Path, beside: Option<&Path>) -> Result<EncodingModel> {
+    let stored = Stored { beside, ..Stored::open(path)? };
     let root = stored.attributes("/")?;
     let (kind, rate_units) = stored.kinds(&root)?;
     let axes = root.count("axes", MOST_AXES)?;
@@ -113,14 +114,16 @@ fn positive(facts: &Facts, name: &str, count: usize) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-struct Stored {
+struct Stored<'a> {
     container: Box<dyn Container>,
     shapes: HashMap<String, Vec<u64>>,
     place: String,
     file_bytes: u64,
+    /// The output beside which spikes lie in files.
+    beside: Option<&'a Path>,
 }
 
-impl Stored {
+impl Stored<'_> {
     fn open(path: &Path) -> Result<Self> {
         let container = io::open(path)?;
         let file_bytes = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
@@ -130,7 +133,7 @@ impl Stored {
                 shapes.insert(info.path, info.shape);
             }
         }
-        Ok(Stored { container, shapes, place: path.display().to_string(), file_bytes })
+        Ok(Stored { container, shapes, place: path.display().to_string(), file_bytes, beside: None })
     }
 
     /// What the file is a model of; checks that it is one.
@@ -259,9 +262,9 @@ impl Stored {
         let at = |name: &str| format!("{path}/{name}");
         let rows = |name: &str, columns: usize| {
             if spikes == 0 || columns == 0 {
-                return Ok(Vec::new());
+                return Ok(Column::default());
             }
-            self.numbers(&at(name), &[Some(spikes), Some(columns)])
+            Column::keep(self.numbers(&at(name), &[Some(spikes), Some(columns)])?, self.beside)
         };
         let rate = facts.numbers("rate")?;
         let [rate] = rate[..] else { return Err(facts.bad("rate", format!("{rate:?}"), "one number")) };
@@ -277,7 +280,7 @@ impl Stored {
             width,
             marks: rows("marks", width)?,
             positions: rows("positions", axes)?,
-            weights: self.optional(&at("weights"), spikes, &[Some(spikes)])?,
+            weights: Column::keep(self.optional(&at("weights"), spikes, &[Some(spikes)])?, self.beside)?,
             rate,
             field,
         })

@@ -28,12 +28,15 @@ fn a_model_comes_back_as_it_was() {
     wtrack.rate_units = RateUnits::Seconds { sample_period: 0.01 };
     let mut weighted = model("arena2d", Likelihood::Sorted);
     weighted.weights = (0..weighted.samples.len() / 2).map(|k| k as f64).collect();
-    weighted.trains[1].weights = vec![0.5; weighted.trains[1].positions.len() / 2];
+    weighted.trains[1].weights = vec![0.5; weighted.trains[1].positions.len() / 2].into();
     weighted.trains[0].name = "Einheit \u{fc} 7".into();
     // track1d has an electrode without any encoding spike.
     for model in [wtrack, weighted, model("track1d", Likelihood::Clusterless)] {
         let (_folder, path) = saved(&model);
-        assert_eq!(read(&path).unwrap(), model);
+        assert_eq!(read(&path, None).unwrap(), model);
+        let beside = read(&path, Some(&path)).unwrap();
+        assert!(beside == model && beside.bytes() == model.bytes());
+        assert!(beside.is_mapped() && beside.held_bytes() < model.held_bytes());
         let again = path.with_file_name("again.h5");
         write(&model, &again).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap());
@@ -85,10 +88,10 @@ fn a_flag_that_contradicts_the_file_is_named_with_both_values() {
 #[test]
 fn other_files_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = read(&folder.path().join("none.h5")).unwrap_err().to_string();
+    let missing = read(&folder.path().join("none.h5"), None).unwrap_err().to_string();
     assert!(missing.contains("none.h5"), "{missing}");
     let inputs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode/track1d/inputs.h5");
-    let other = read(&inputs).unwrap_err().to_string();
+    let other = read(&inputs, None).unwrap_err().to_string();
     assert!(other.contains("decode-inputs-1") && other.contains("--fit-only"), "{other}");
 }
 
@@ -99,7 +102,7 @@ fn damaged_contents_are_errors_that_name_the_place() {
         let mut model = whole.clone();
         change(&mut model);
         let (_folder, path) = saved(&model);
-        read(&path).unwrap_err().to_string()
+        read(&path, None).unwrap_err().to_string()
     };
     assert!(refused(&|m| m.occupancy[3] = f64::NAN).contains("/occupancy"));
     assert!(refused(&|m| m.occupancy[3] = -1.0).contains("/occupancy"));
@@ -131,13 +134,13 @@ fn any_damaged_byte_is_an_error_or_harmless() {
         damaged[at] = value;
         std::fs::write(&path, &damaged).unwrap();
         // What comes back is used as a model; its lengths must fit whatever the bytes say.
-        if let Ok(model) = read(&path) {
+        if let Ok(model) = read(&path, None) {
             assert_eq!(model.occupancy.len(), model.bins());
             assert!(model.trains.iter().all(|t| t.marks.len() == t.spikes(model.axes()) * t.width));
         }
     }
     for cut in [0, 8, 100, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..cut]).unwrap();
-        assert!(read(&path).is_err(), "cut to {cut}");
+        assert!(read(&path, None).is_err(), "cut to {cut}");
     }
 }

@@ -42,6 +42,7 @@ pub fn write(model: &EncodingModel, path: &Path) -> Result<()> {
     out.writer.create_group("/trains")?;
     for (k, encoded) in model.trains.iter().enumerate() {
         train(&mut out, &format!("/trains/{k}"), encoded, axes)?;
+        encoded.release();
     }
     out.writer.finish()
 }

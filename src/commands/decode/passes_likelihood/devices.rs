@@ -102,6 +102,7 @@ impl Devices {
         let TablesInTurns { marks, from, turns } = &all.tables;
         self.lanes.iter().try_for_each(|lane| lock(lane).begin())?;
         let counts: Vec<Vec<u32>> = all.trains.par_iter().map(|train| starts(train, &rows)).collect();
+        (all.release)();
         for turn in turns.iter() {
             let made = marks.tables(*from, turn.clone());
             let units = &marks.units[turn.clone()];

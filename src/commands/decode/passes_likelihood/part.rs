@@ -17,9 +17,8 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The spikes of `train` in the rows from `first` up to `end`; wide marks in boxes of alike ones.
-    pub fn of(train: &Train<'_>, first: u64, end: u64) -> Self {
-        let spikes = train.within(first, end);
+    /// The `spikes` of `train`; wide marks in boxes of alike ones.
+    pub fn of(train: &Train<'_>, spikes: Range<usize>) -> Self {
         let mut order = Vec::new();
         if let Adds::Marks { marks, width, similar, .. } = &train.adds
             && !similar.is_empty()

@@ -31,8 +31,8 @@ fn weighted(rate_units: RateUnits) -> EncodingModel {
     let grid = PlaceGrid::from_edges(vec![vec![0.0, 1.0, 2.0]], vec![true; 2]).unwrap();
     let unit = EncodingTrain {
         name: "u".into(),
-        positions: vec![0.5, 1.5],
-        weights: vec![2.0, 0.5],
+        positions: vec![0.5, 1.5].into(),
+        weights: vec![2.0, 0.5].into(),
         ..Default::default()
     };
     let data = EncodingData {
@@ -40,6 +40,7 @@ fn weighted(rate_units: RateUnits) -> EncodingModel {
         axes: 1,
         weights: vec![1.0, 3.0, 0.0],
         trains: vec![unit],
+        beside: None,
     };
     let settings = Settings {
         kind: Likelihood::Sorted,

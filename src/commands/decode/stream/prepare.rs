@@ -145,8 +145,10 @@ fn frozen(
     let (decode, machine) = (&options.decode, (context.memory, context.level));
     let mut config = RealtimeConfig::default();
     let model = match (&session, &decode.encoding_model) {
-        (Some(session), _) => context.recorder.time("fit", || encode::model(decode, session, machine))?,
-        (None, Some(path)) => encode::stored(decode, path)?,
+        (Some(session), _) => {
+            context.recorder.time("fit", || encode::model(decode, session, machine, None))?
+        }
+        (None, Some(path)) => encode::stored(decode, path, None)?,
         (None, None) => {
             return Err(Error::usage(
                 "--likelihood kde: a stream of event records has nothing to fit a model to; give --encoding-model",
