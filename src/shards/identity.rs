@@ -68,7 +68,7 @@ impl Identity {
 const PIECE: usize = 1 << 20;
 
 /// Hashes what a run depends on, item by item.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Run(Sha256);
 
 impl Run {

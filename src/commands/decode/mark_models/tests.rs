@@ -3,11 +3,13 @@
 #![cfg(feature = "hdf5")]
 
 use super::*;
-use crate::commands::decode::encoding::EncodedTrain;
+use crate::commands::decode::encoding::{EncodedTrain, EncodingModel};
 use crate::commands::decode::fixture;
+use crate::commands::decode::options::{Algorithm, Precision};
 use crate::commands::decode::passes_likelihood::{
     Adds, Likelihood as Rows, LikelihoodPass, LikelihoodRows, TablesInTurns, Train,
 };
+use crate::kernels::marks::Method;
 use crate::pipeline::{Chunk, Pass};
 use crate::report::Recorder;
 
