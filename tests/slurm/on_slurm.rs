@@ -202,6 +202,7 @@ fn disturbed(disturb: impl Fn(&Cluster, &Path, &str)) {
         cluster.submit(folder.path(), &[&LONG[..], &["-v", "-o", "out.npy", "--shards", "2"]].concat());
     let held = in_mid_work(&cluster, folder.path());
     disturb(&cluster, folder.path(), &array);
+    held.until_told();
     held.go_on();
     cluster.wait(&merge);
     let logs = logs(folder.path());
@@ -236,7 +237,7 @@ fn a_warning_before_the_time_limit_requeues_the_part() {
 }
 
 /// `--time=1 --signal=B:USR1@50`: SLURM looks every 30 s at the limits and sends the signal up to a
-/// minute early, so that it comes within 30 s of the start and the parts are held that long.
+/// minute early, so that it comes within 30 s of the start.
 #[test]
 fn the_warning_that_slurm_itself_sends_requeues_the_parts() {
     let Some(cluster) = Cluster::start() else { return };
@@ -249,7 +250,7 @@ fn the_warning_that_slurm_itself_sends_requeues_the_parts() {
     std::fs::write(folder.path().join("job.sh"), script).unwrap();
     let (_, merge) = numbers(&cluster.done(cluster.command("bash", folder.path()).arg("job.sh")));
     let held = in_mid_work(&cluster, folder.path());
-    std::thread::sleep(std::time::Duration::from_secs(35));
+    held.until_told();
     held.go_on();
     cluster.wait(&merge);
     let logs = logs(folder.path());
@@ -281,7 +282,7 @@ fn a_part_at_its_time_limit_goes_on_when_it_is_asked_for_again() {
     let held = in_mid_work(&cluster, folder.path());
     let limit = [format!("JobId={array}_1"), "EndTime=now+3".to_owned()];
     cluster.done(cluster.command("scontrol", folder.path()).arg("update").args(limit));
-    cluster.wait_for_limit(&format!("{array}_1"));
+    held.until_told();
     held.go_on();
     cluster.wait(&merge);
     if !folder.path().join("out.npy").exists() {

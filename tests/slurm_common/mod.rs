@@ -96,21 +96,8 @@ impl Cluster {
         };
         let held = Held(processes().into_iter().filter(is_ours).collect());
         held.send("-STOP");
+        held.wait("is not held", |pids| pids.iter().all(|&pid| state(pid) != State::Runs));
         held
-    }
-
-    /// Waits until SLURM has begun to end an array element at its time limit.
-    pub fn wait_for_limit(&self, element: &str) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let mut squeue = self.command("squeue", Path::new("/"));
-            let state = text(&squeue.args(["-h", "-o", "%T", "-j", element]).output().unwrap());
-            if state.trim() != "RUNNING" {
-                return;
-            }
-            assert!(Instant::now() < end, "{element} is not ended: {}", self.job(element));
-            std::thread::sleep(Duration::from_millis(100));
-        }
     }
 
     /// Ends the node that the array element works on as a power cut would: its daemon and all of the
@@ -156,6 +143,20 @@ impl Held {
         drop(self);
     }
 
+    /// Waits until SLURM's word has come to one of them: left alone they would be done in a second, which
+    /// a busy machine takes to pass it on.
+    pub fn until_told(&self) {
+        self.wait("is not told to stop", |pids| pids.iter().any(|&pid| state(pid) != State::Held));
+    }
+
+    fn wait(&self, trouble: &str, done: impl Fn(&[u32]) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !done(&self.0) {
+            assert!(Instant::now() < end, "none of {:?} or one of them {trouble}", self.0);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn send(&self, signal: &str) {
         for pid in &self.0 {
             let _ = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
@@ -166,6 +167,29 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.send("-CONT");
+    }
+}
+
+/// What a process that was stopped is at.
+#[derive(PartialEq)]
+enum State {
+    Runs,
+    /// Stopped, and nobody asked it to end.
+    Held,
+    /// Stopped with a SIGTERM that waits, or gone.
+    Told,
+}
+
+fn state(pid: u32) -> State {
+    const TERM: u64 = 1 << 14;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let pending = |name: &str| u64::from_str_radix(field(name).unwrap_or("0"), 16).unwrap_or(0);
+    match field("State:").and_then(|state| state.chars().next()) {
+        None | Some('Z' | 'X') => State::Told,
+        Some('T') if (pending("SigPnd:") | pending("ShdPnd:")) & TERM != 0 => State::Told,
+        Some('T') => State::Held,
+        Some(_) => State::Runs,
     }
 }
 
