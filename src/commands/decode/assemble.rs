@@ -109,10 +109,15 @@ fn describe(choice: &Choice, observed: f64, options: &Options) -> AlgorithmPlan 
         Precision::F32 => "float32",
         Precision::F64 => "float64",
     };
-    let method = match choice.method {
-        Method::Direct => format!("direct product, {precision}"),
-        Method::Moments { cell, terms_below } => {
-            format!("cell moments, {precision}, cells of {cell:.3} position std, degree below {terms_below}")
+    let method = match (choice.method, &choice.certificate) {
+        (Method::Direct, _) => format!("direct product, {precision}"),
+        (Method::Moments { cell, terms_below }, certificate) => {
+            let first = certificate.map_or(String::new(), |certificate| {
+                format!("{} where that proves enough, else below ", certificate.terms_below)
+            });
+            format!(
+                "cell moments, {precision}, cells of {cell:.3} position std, degree below {first}{terms_below}"
+            )
         }
     };
     let sampled = matches!(options.algorithm, Algorithm::Observed(_));

@@ -1,7 +1,9 @@
 //! Which method an electrode gets: the cheapest whose error bound holds.
 
-use super::expansion::{CELLS, ErrorTable, MOST_TERMS};
-use super::moments::{Layout, extent, first_axis, reach};
+use super::certificate::{Certificate, Trial};
+use super::errors::ErrorTable;
+use super::expansion::{CELLS, MOST_TERMS};
+use super::layout::{Layout, extent, first_axis, reach};
 use super::observed::observed_error;
 use super::tables::{GROUP, Range};
 use super::{Bandwidths, EncodingSpikes, Method, PlaceBins, Precision};
@@ -32,9 +34,11 @@ impl Accuracy {
 pub struct Choice {
     /// The sum's method.
     pub method: Method,
+    /// Fewer terms that rows are tried with first, where that pays.
+    pub certificate: Option<Certificate>,
     /// Type of the arithmetic; double where single precision has not the range for the floor.
     pub precision: Precision,
-    /// Multiply-adds (or slots of one) per decoding spike.
+    /// Multiply-adds (or slots of one) per decoding spike, as far as can be told before it is seen.
     pub cost: f64,
     /// Guaranteed largest error of `ln lambda` after the floor, besides rounding.
     pub bound: f64,
@@ -56,6 +60,10 @@ const OVERHEAD: f64 = 2.0;
 /// Cost below which the direct sum is taken without a search: a spike takes microseconds, and
 /// the search's error tables tens of milliseconds.
 const SMALL: f64 = 2e5;
+/// Cost from which on it is worth a trial whether rows can be certified (milliseconds).
+const LARGE: f64 = 5e5;
+/// Share of the marks tried that fewer terms must certify.
+const ENOUGH: f64 = 0.9;
 /// Bits in double precision: far below any floor.
 const DOUBLE_CUT: f64 = 300.0;
 
@@ -82,11 +90,17 @@ fn weight_cost(width: usize) -> f64 {
     2.0 * width as f64 + 11.0
 }
 
-/// Multiply-adds per decoding spike beside the weights, for one cell size: a part for each term
-/// and a part for each degree.
+/// What a decoding spike takes with one cell size, in slots of a multiply-add.
 struct Counts {
-    per_term: f64,
+    /// Mark weights.
+    weights: f64,
+    /// For each term: spikes.
+    spikes: f64,
+    /// For each term: bins that cells reach.
+    cells: f64,
+    /// For each degree across.
     per_degree: f64,
+    axes: usize,
 }
 
 impl Counts {
@@ -111,19 +125,27 @@ impl Counts {
             bins_of
         };
         let along = reached(0);
-        let cells: f64 = layout.cells.iter().map(|cell| along[cell.column] + OVERHEAD).sum();
+        let cells = layout.cells.iter().map(|cell| along[cell.column] + OVERHEAD).sum();
         let per_degree = if axes.len() == 2 {
             bins.axes[first].len() as f64 * reached(1).iter().sum::<f64>()
         } else {
             0.0
         };
-        Counts { per_term: spikes.len() as f64 + cells, per_degree }
+        let count = spikes.len() as f64;
+        let weights = count * weight_cost(spikes.width);
+        Counts { weights, spikes: count, cells, per_degree, axes: axes.len() }
     }
 
-    fn cost(&self, q: usize, axes: usize) -> f64 {
+    /// All degrees below `q`.
+    fn full(&self, q: usize) -> f64 {
         let q = q as f64;
-        let terms = if axes == 2 { q * (q + 1.0) / 2.0 } else { q };
-        self.per_term * terms + self.per_degree * q
+        let terms = if self.axes == 2 { q * (q + 1.0) / 2.0 } else { q };
+        self.weights + (self.spikes + self.cells) * terms + self.per_degree * q
+    }
+
+    /// The same with the bound of the errors.
+    fn certified(&self, q: usize) -> f64 {
+        self.full(q) + self.cells + self.per_degree
     }
 }
 
@@ -143,6 +165,7 @@ pub fn choose(
     let highest = log_scale.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut choice = Choice {
         method: Method::Direct,
+        certificate: None,
         precision,
         cost: weights + count * bins.interior.len() as f64,
         bound: 0.0,
@@ -161,33 +184,106 @@ pub fn choose(
     if accuracy == Accuracy::Direct || choice.cost < SMALL || highest == f64::NEG_INFINITY {
         return choice;
     }
-    let (direct, ratio) = (choice, choice.ceiling_ln - floor_ln);
-    for (index, cell) in CELLS.into_iter().enumerate() {
-        let with = |terms_below: usize| Choice {
-            method: Method::Moments { cell, terms_below },
-            bound: 2.0 * ErrorTable::shared(index, terms_below, axes).worst(ratio) + direct.bound,
-            ..direct
-        };
-        let enough = |q: usize| {
-            let scale = (log_scale, floor_ln);
-            let tried = with(q);
-            accuracy
-                .allows(tried.bound, |seed| observed_error(spikes, bins, bandwidths, scale, (&tried, seed)))
-        };
-        let counts = Counts::new(spikes, bins, bandwidths, cell, direct.bits(floor_ln));
-        let cost = |q: usize| weights + counts.cost(q, axes);
-        // Only degrees that would be cheaper than what is there are worth an error table or
-        // samples; among them the error falls with every degree: bisection.
-        let mut above = (2..=MOST_TERMS).find(|q| cost(*q) >= choice.cost).unwrap_or(MOST_TERMS + 1) - 1;
-        if above < 2 || !enough(above) {
-            continue;
-        }
-        let mut q = 2;
-        while q < above {
-            let middle = (q + above) / 2;
-            if enough(middle) { above = middle } else { q = middle + 1 }
-        }
-        choice = Choice { cost: cost(q), ..with(q) };
+    let bits = choice.bits(floor_ln);
+    let search = Search {
+        model: (spikes, bins, bandwidths),
+        scale: (log_scale, floor_ln),
+        direct: choice,
+        accuracy,
+        counts: CELLS.map(|cell| Counts::new(spikes, bins, bandwidths, cell, bits)).into(),
+    };
+    for index in 0..CELLS.len() {
+        choice = search.full(index, choice);
+    }
+    let tolerance = match accuracy {
+        Accuracy::Guaranteed(tolerance) if choice.cost >= LARGE => 0.5 * tolerance,
+        _ => return choice,
+    };
+    let trial = Trial::new(spikes, bins, bandwidths, (log_scale, floor_ln), &choice);
+    for index in 0..CELLS.len() {
+        choice = search.certified(index, (tolerance, &trial), choice);
     }
     choice
+}
+
+/// What the search for cells and degrees looks at.
+struct Search<'a> {
+    model: (&'a EncodingSpikes<'a>, &'a PlaceBins<'a>, &'a Bandwidths<'a>),
+    scale: (&'a [f64], f64),
+    direct: Choice,
+    accuracy: Accuracy,
+    /// One for each of [`CELLS`].
+    counts: Vec<Counts>,
+}
+
+impl Search<'_> {
+    fn table(&self, cell: usize, q: usize) -> &'static ErrorTable {
+        ErrorTable::shared(cell, q, self.model.1.axes.len())
+    }
+
+    /// Degrees below `q` for every spike.
+    fn with(&self, cell: usize, q: usize) -> Choice {
+        let ratio = self.direct.ceiling_ln - self.scale.1;
+        Choice {
+            method: Method::Moments { cell: CELLS[cell], terms_below: q },
+            bound: 2.0 * self.table(cell, q).worst(ratio) + self.direct.bound,
+            cost: self.counts[cell].full(q),
+            ..self.direct
+        }
+    }
+
+    /// Whether a choice is exact enough.
+    fn enough(&self, choice: &Choice) -> bool {
+        let (spikes, bins, bandwidths) = self.model;
+        let observe = |seed| observed_error(spikes, bins, bandwidths, self.scale, (choice, seed));
+        self.accuracy.allows(choice.bound, observe)
+    }
+
+    /// The cheapest of `best` and the least degrees of this cell that hold for every spike.
+    ///
+    /// Only degrees that would be cheaper than what is there are worth an error table or samples.
+    fn full(&self, cell: usize, best: Choice) -> Choice {
+        let counts = &self.counts[cell];
+        let above = (2..=MOST_TERMS).find(|q| counts.full(*q) >= best.cost).unwrap_or(MOST_TERMS + 1) - 1;
+        let least = least(2, above, |q| self.enough(&self.with(cell, q)));
+        least.map_or(best, |q| self.with(cell, q))
+    }
+
+    /// The cheapest of `best` and degrees that certify nearly all rows on the trial, with those of
+    /// the same cell for the other rows.
+    fn certified(&self, cell: usize, (tolerance, trial): (f64, &Trial), best: Choice) -> Choice {
+        let counts = &self.counts[cell];
+        let of = |q| Certificate::new(self.table(cell, q), q, tolerance, trial);
+        let above = (2..MOST_TERMS).find(|q| counts.certified(*q) >= best.cost).unwrap_or(MOST_TERMS) - 1;
+        let Some(few) = least(2, above, |q| of(q).share >= ENOUGH) else { return best };
+        let Some(all) = least(few + 1, MOST_TERMS, |q| self.enough(&self.with(cell, q))) else {
+            return best;
+        };
+        // One degree more may pay where it certifies the rest.
+        let full = self.with(cell, all);
+        let choices = (few..=(few + 1).min(all - 1)).map(|q| {
+            let certificate = of(q);
+            let cost = counts.certified(q) + (1.0 - certificate.share) * full.cost;
+            Choice {
+                certificate: Some(certificate),
+                cost,
+                bound: full.bound.max(tolerance + self.direct.bound),
+                ..full
+            }
+        });
+        choices.fold(best, |best, choice| if choice.cost < best.cost { choice } else { best })
+    }
+}
+
+/// The least of `from..=to` that is `enough`, if the last is; what is enough stays so above.
+fn least(from: usize, to: usize, enough: impl Fn(usize) -> bool) -> Option<usize> {
+    if to < from || !enough(to) {
+        return None;
+    }
+    let (mut from, mut to) = (from, to);
+    while from < to {
+        let middle = (from + to) / 2;
+        if enough(middle) { to = middle } else { from = middle + 1 }
+    }
+    Some(to)
 }

@@ -2,7 +2,10 @@
 
 use super::arithmetic::Arithmetic;
 use super::boxes::{BOXED, PIECE, by_marks};
-use super::moments::{Layout, first_axis, moments};
+use super::layout::{Layout, first_axis};
+use super::moments::moments;
+pub use super::rows::Floored;
+use super::rows::turn;
 use super::simd::Asked;
 use super::tables::{Range, Scaling, Scheme, Tables, direct};
 use super::work::Work;
@@ -13,21 +16,16 @@ use crate::kernels::simd::Element;
 /// The mark model of one electrode, ready for decoding spikes.
 #[derive(Debug)]
 pub struct Intensity {
-    choice: Choice,
-    marks: Scaling,
+    pub(super) choice: Choice,
+    pub(super) marks: Scaling,
     positions: Scaling,
     /// `ln(rate / (occupancy n))` plus the kernels' peak, minus the lift, per interior bin.
-    log_scale: Vec<f64>,
-    floor_ln: f64,
+    pub(super) log_scale: Vec<f64>,
+    pub(super) floor_ln: f64,
     /// Peak of the product kernel over the number of spikes.
     density_scale: f64,
     prepared: Prepared,
 }
-
-/// Bins that are scaled and turned at a time.
-const NEAR: usize = 32;
-/// Decoding spikes of the widest block.
-const MOST_LANES: usize = 64;
 
 #[derive(Debug)]
 enum Prepared {
@@ -51,22 +49,6 @@ impl Scratch {
     }
 }
 
-/// How much of what was computed lies on the floor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Floored {
-    /// Decoding spikes on the floor in every bin.
-    pub spikes: usize,
-    /// Values (spike, bin) on the floor.
-    pub values: usize,
-}
-
-impl std::ops::AddAssign for Floored {
-    fn add_assign(&mut self, other: Floored) {
-        self.spikes += other.spikes;
-        self.values += other.values;
-    }
-}
-
 impl Intensity {
     /// Prepares an electrode.
     ///
@@ -85,10 +67,10 @@ impl Intensity {
         );
         let range = choice.range(floor_ln);
         let request = (spikes, bins, bandwidths);
-        let prepared = match choice.precision {
+        let mut prepared = match choice.precision {
             _ if spikes.is_empty() => Prepared::Nothing,
-            Precision::F32 => Prepared::Single(prepare(request, &scaling, choice.method, range)),
-            Precision::F64 => Prepared::Double(prepare(request, &scaling, choice.method, range)),
+            Precision::F32 => Prepared::Single(prepare(request, &scaling, &choice, range)),
+            Precision::F64 => Prepared::Double(prepare(request, &scaling, &choice, range)),
         };
         let lift = match &prepared {
             Prepared::Nothing => 0,
@@ -96,11 +78,17 @@ impl Intensity {
             Prepared::Double(tables) => tables.lift,
         };
         let fixed = bandwidths.ln_peak() - f64::from(lift) * std::f64::consts::LN_2;
+        let log_scale: Vec<f64> = log_scale.iter().map(|scale| scale + fixed).collect();
+        match &mut prepared {
+            Prepared::Nothing => {}
+            Prepared::Single(tables) => tables.floor(floor_ln, &log_scale),
+            Prepared::Double(tables) => tables.floor(floor_ln, &log_scale),
+        }
         Intensity {
             choice,
             marks: scaling.0,
             positions: scaling.1,
-            log_scale: log_scale.iter().map(|scale| scale + fixed).collect(),
+            log_scale,
             floor_ln,
             density_scale: bandwidths.ln_peak().exp() / spikes.len().max(1) as f64,
             prepared,
@@ -153,8 +141,8 @@ impl Intensity {
             // No mark can lift any bin above the floor, as with wide marks and a peer's floor.
             _ if self.choice.ceiling_ln < self.floor_ln => self.all_floored(out),
             Prepared::Nothing => self.all_floored(out),
-            Prepared::Single(tables) => self.rows(level, tables, marks, out, &mut scratch.single),
-            Prepared::Double(tables) => self.rows(level, tables, marks, out, &mut scratch.double),
+            Prepared::Single(tables) => self.rows(level, tables, (marks, out), &mut scratch.single),
+            Prepared::Double(tables) => self.rows(level, tables, (marks, out), &mut scratch.double),
         }
     }
 
@@ -226,71 +214,6 @@ impl Intensity {
         Floored { spikes: out.len() / self.bins().max(1), values: out.len() }
     }
 
-    fn rows<E: Arithmetic, T: Element>(
-        &self,
-        level: CpuLevel,
-        tables: &Tables<E>,
-        marks: &[f64],
-        out: &mut [T],
-        work: &mut Work<E>,
-    ) -> Floored {
-        let (width, bins) = (self.marks.columns(), self.bins());
-        let count = out.len() / bins.max(1);
-        let mut floored = Floored::default();
-        let mut at = 0;
-        while at < count {
-            let (used, lanes) = E::block(level, count - at);
-            work.fit(tables, lanes * used, tables.slots());
-            let here = (count - at).min(lanes * used);
-            turn(&self.marks, &marks[at * width..(at + here) * width], lanes * used, &mut work.spikes);
-            if width >= BOXED {
-                work.enclose(width, lanes * used, here);
-            }
-            E::run(level, tables, Asked::Bins(tables.slots()), used, work);
-            let rows = &mut out[at * bins..(at + here) * bins];
-            floored += self.finish(tables, &work.sums, lanes * used, rows);
-            at += here;
-        }
-        floored
-    }
-
-    /// Scales, floors and turns `sums` (`[slot][lane]`) into `rows` (`[spike][bin]`).
-    fn finish<E: Element, T: Element>(
-        &self,
-        tables: &Tables<E>,
-        sums: &[E],
-        lanes: usize,
-        rows: &mut [T],
-    ) -> Floored {
-        let (bins, floor) = (self.bins(), T::of(self.floor_ln));
-        assert!(lanes <= MOST_LANES);
-        let mut near = [T::default(); NEAR * MOST_LANES];
-        let mut low = [0_u32; MOST_LANES];
-        // A few bins of all spikes at a time: they stay in the first cache until they are turned.
-        for first in (0..bins).step_by(NEAR) {
-            let here = first..(first + NEAR).min(bins);
-            for (bin, near) in here.clone().zip(near.chunks_exact_mut(lanes)) {
-                let (sums, scale) = (&sums[tables.slot(bin) * lanes..][..lanes], self.log_scale[bin]);
-                for ((sum, to), low) in sums.iter().zip(near).zip(&mut low) {
-                    let value = sum.wide() + scale;
-                    let value = if value > self.floor_ln { T::of(value) } else { floor };
-                    *to = value;
-                    *low += u32::from(value <= floor);
-                }
-            }
-            for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
-                for (to, from) in row[here.clone()].iter_mut().zip(near[lane..].iter().step_by(lanes)) {
-                    *to = *from;
-                }
-            }
-        }
-        let low = &low[..rows.len() / bins.max(1)];
-        Floored {
-            values: low.iter().map(|&low| low as usize).sum(),
-            spikes: low.iter().filter(|&&low| low as usize == bins).count(),
-        }
-    }
-
     fn densities<E: Arithmetic>(
         &self,
         level: CpuLevel,
@@ -306,8 +229,8 @@ impl Intensity {
             let all = lanes * used;
             work.fit(tables, all, 1);
             let here = (out.len() - at).min(all);
-            turn(&self.marks, &marks[at * width..(at + here) * width], all, &mut work.spikes);
-            let places = &positions[at * axes..(at + here) * axes];
+            turn(&self.marks, marks[at * width..].chunks_exact(width).take(here), all, &mut work.spikes);
+            let places = positions[at * axes..].chunks_exact(axes).take(here);
             turn(&self.positions, places, all, &mut work.spikes[width * all..]);
             E::run(level, tables, Asked::OwnPositions, used, work);
             for (lane, to) in out[at..at + here].iter_mut().enumerate() {
@@ -318,25 +241,13 @@ impl Intensity {
     }
 }
 
-/// Scales row-major `rows` into `[column][lane]`; idle lanes hold zeros.
-fn turn<E: Element>(scaling: &Scaling, rows: &[f64], lanes: usize, to: &mut [E]) {
-    let columns = scaling.columns();
-    for k in 0..columns {
-        let column = &mut to[k * lanes..(k + 1) * lanes];
-        column.fill(E::default());
-        for (to, row) in column.iter_mut().zip(rows.chunks_exact(columns)) {
-            *to = scaling.apply(k, row[k]);
-        }
-    }
-}
-
 fn prepare<E: Element>(
     (spikes, bins, bandwidths): (&EncodingSpikes<'_>, &PlaceBins<'_>, &Bandwidths<'_>),
     (marks, positions): &(Scaling, Scaling),
-    method: Method,
+    choice: &Choice,
     range: Range,
 ) -> Tables<E> {
-    let (order, scheme) = match method {
+    let (order, scheme) = match choice.method {
         Method::Direct => {
             ((0..spikes.len()).collect(), Scheme::Direct(direct(spikes, bins, bandwidths, range)))
         }
@@ -349,7 +260,8 @@ fn prepare<E: Element>(
                 }
             }
             let order = layout.order.clone();
-            let made = moments(spikes, bins, bandwidths, (layout, terms_below), range);
+            let certified = choice.certificate.map(|certificate| certificate.terms_below);
+            let made = moments(spikes, bins, bandwidths, (layout, terms_below, certified), range);
             (order, Scheme::Moments(Box::new(made)))
         }
     };

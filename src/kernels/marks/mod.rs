@@ -11,24 +11,32 @@
 //! * [`Method::Moments`]: encoding spikes sorted by position cell; inside a cell the position
 //!   kernel is a Chebyshev expansion of total degree below `q`, so a pair costs `q` (one axis) or
 //!   `q (q + 1) / 2` multiply-adds (two) and the bins are reached from the cells' moments;
+//! * [`Certificate`]: fewer terms than would do for any spike, for rows that prove by their own
+//!   weights that these were enough; all others are computed again;
 //! * [`choose`]: the cheapest admissible of these, with the error bound it guarantees.
 //!
 //! Lanes never meet: a spike's row has the same bits whatever else is in the block.
 
 mod arithmetic;
 mod boxes;
+mod certificate;
 mod choice;
 pub mod definition;
+mod errors;
 mod expansion;
 pub mod gpu;
 mod intensity;
+mod layout;
 mod moments;
 mod observed;
+mod rows;
+mod sample;
 mod simd;
 mod tables;
 mod work;
 
 pub use boxes::{BOXED, by_marks};
+pub use certificate::Certificate;
 pub use choice::{Accuracy, Choice, choose};
 pub use intensity::{Floored, Intensity, Scratch};
 pub use observed::observed_error;

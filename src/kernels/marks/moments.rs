@@ -1,31 +1,14 @@
-//! Encoding spikes sorted by position cell, with what leads from a cell's moments to the bins.
-//!
-//! The axis that is contracted first is called `along`, the other one `across`; cells of equal
-//! `across` index are a row. Only occupied columns and rows of cells exist, so a track in an arena
-//! costs what a track costs, and a stray position does not stretch a table.
+//! What leads from the encoding spikes of a cell to its moments, and from these to the bins.
 
 use super::boxes::{PIECE, push_box};
+use super::certificate::SPREAD;
 use super::expansion::polynomials;
+use super::layout::{Cell, Layout, extent, reach};
 use super::simd::coefficients_of;
 use super::tables::{GROUP, PAD, Range};
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::backend::CpuLevel;
 use crate::kernels::simd::Element;
-
-/// A cell with encoding spikes.
-#[derive(Debug, Clone)]
-pub(super) struct Cell {
-    /// First spike in the sorted order.
-    pub(super) first: usize,
-    /// Spikes.
-    pub(super) count: usize,
-    /// Start of its polynomials.
-    pub(super) values: usize,
-    /// Index among the occupied columns.
-    pub(super) column: usize,
-    /// Start of the boxes of its pieces.
-    pub(super) boxes: usize,
-}
 
 /// Expansion coefficients of one axis: `[group of bins][bin][line of cells][degree]`.
 #[derive(Debug)]
@@ -38,25 +21,45 @@ pub(super) struct Axis<E> {
     pub(super) bands: Vec<(usize, usize)>,
 }
 
-/// The position side of the sum by moments.
+/// The way from moments below a total degree to the bins.
 #[derive(Debug)]
-pub(super) struct Moments<E> {
+pub(super) struct Expansion<E> {
     /// Degrees stay below this.
     pub(super) q: usize,
     /// Degree (along, across) of every term, `across` slowest.
     pub(super) terms: Vec<[u32; 2]>,
     /// First term of each degree across.
     pub(super) firsts: Vec<usize>,
+    /// First axis.
+    pub(super) along: Axis<E>,
+    /// Second axis, where there is one.
+    pub(super) across: Option<Axis<E>>,
+}
+
+/// Fewer terms, and the single one that bounds what they leave out.
+#[derive(Debug)]
+pub(super) struct Certified<E> {
+    /// The expansion that is tried first.
+    pub(super) expansion: Expansion<E>,
+    /// The wider Gaussian of [`certificate`](super::certificate) on the moments of degree 0.
+    pub(super) error: Expansion<E>,
+    /// The floor of every interior bin's sum, as a logarithm.
+    pub(super) floors: Vec<E>,
+}
+
+/// The position side of the sum by moments.
+#[derive(Debug)]
+pub(super) struct Moments<E> {
+    /// The expansion that holds for every spike.
+    pub(super) full: Expansion<E>,
+    /// What rows are tried with before, where that pays.
+    pub(super) certified: Option<Certified<E>>,
     /// Cells, row by row.
     pub(super) cells: Vec<Cell>,
     /// Cells of each occupied row.
     pub(super) rows: Vec<(usize, usize)>,
     /// `[cell][degree][spike]` along, then across.
     pub(super) polynomials: Vec<Vec<E>>,
-    /// First axis.
-    pub(super) along: Axis<E>,
-    /// Second axis, where there is one.
-    pub(super) across: Option<Axis<E>>,
     /// Groups of bins across that hold an interior bin, for each bin along (one axis: whether the
     /// bin's own group does, as an empty or a one-element list).
     pub(super) wanted: Vec<Vec<usize>>,
@@ -68,95 +71,13 @@ pub(super) struct Moments<E> {
     pub(super) boxes: Vec<f64>,
 }
 
-/// The axis contracted first: that with fewer bins, since the first contraction costs the most.
-pub(super) fn first_axis(bins: &PlaceBins<'_>) -> usize {
-    let bins_of = |axis: usize| bins.axes.get(axis).map_or(usize::MAX, |centers| centers.len());
-    usize::from(bins_of(1) < bins_of(0))
-}
-
-/// Positions of the spikes by cell, before any table is made: what costs are counted from.
-pub(super) struct Layout {
-    /// Axis contracted first.
-    pub(super) first_axis: usize,
-    /// Spikes in cell order.
-    pub(super) order: Vec<usize>,
-    /// Cells, row by row.
-    pub(super) cells: Vec<Cell>,
-    /// Cells of each row.
-    pub(super) rows: Vec<(usize, usize)>,
-    /// Centres of the occupied columns and rows.
-    pub(super) centers: [Vec<f64>; 2],
-    /// Half side of a cell per axis (along, across), in length.
-    pub(super) half: [f64; 2],
-}
-
-impl Layout {
-    /// Sorts the spikes into cells of side `cell` bandwidths.
-    pub(super) fn new(
-        spikes: &EncodingSpikes<'_>,
-        bandwidths: &Bandwidths<'_>,
-        cell: f64,
-        first_axis: usize,
-    ) -> Self {
-        let axes = if spikes.axes == 2 { vec![first_axis, 1 - first_axis] } else { vec![0] };
-        let mut lines = [vec![0; spikes.len()], vec![0; spikes.len()]];
-        let (mut centers, mut half) = ([Vec::new(), vec![0.0]], [1.0; 2]);
-        for (at, axis) in axes.into_iter().enumerate() {
-            let side = cell * bandwidths.position[axis];
-            half[at] = side / 2.0;
-            let column = || spikes.positions.iter().skip(axis).step_by(spikes.axes);
-            let low = column().copied().fold(f64::INFINITY, f64::min);
-            let cells: Vec<i64> = column().map(|x| ((x - low) / side) as i64).collect();
-            let mut occupied = cells.clone();
-            occupied.sort_unstable();
-            occupied.dedup();
-            for (line, cell) in lines[at].iter_mut().zip(&cells) {
-                *line = occupied.binary_search(cell).unwrap_or(0);
-            }
-            centers[at] = occupied.iter().map(|k| low + (*k as f64 + 0.5) * side).collect();
-        }
-        let key = |spike: &usize| (lines[1][*spike], lines[0][*spike]);
-        let mut order: Vec<usize> = (0..spikes.len()).collect();
-        order.sort_unstable_by_key(|spike| (key(spike), *spike));
-        let (mut cells, mut rows): (Vec<Cell>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
-        for chunk in order.chunk_by(|a, b| key(a) == key(b)) {
-            let (row, column) = key(&chunk[0]);
-            let first = cells.last().map_or(0, |cell| cell.first + cell.count);
-            if row == rows.len() {
-                rows.push((cells.len(), cells.len()));
-            }
-            cells.push(Cell { first, count: chunk.len(), values: 0, column, boxes: 0 });
-            rows[row].1 = cells.len();
-        }
-        Layout { first_axis, order, cells, rows, centers, half }
-    }
-
-    /// The lines of `axis` (0 along, 1 across) within reach of bins from `low` to `high`: those
-    /// with a place where the kernel is not below `2^-cut`.
-    pub(super) fn band(&self, axis: usize, (low, high): (f64, f64), reach: f64) -> (usize, usize) {
-        let lines = &self.centers[axis];
-        let far = reach + self.half[axis];
-        (lines.partition_point(|c| *c < low - far), lines.partition_point(|c| *c <= high + far))
-    }
-}
-
-/// Distance in bandwidths beyond which a kernel is below `2^-cut`.
-pub(super) fn reach(cut: f64) -> f64 {
-    (2.0 * cut * std::f64::consts::LN_2).sqrt()
-}
-
-/// Least and greatest centre of a group of bins.
-pub(super) fn extent(centers: &[f64]) -> (f64, f64) {
-    let low = centers.iter().copied().fold(f64::INFINITY, f64::min);
-    (low, centers.iter().copied().fold(f64::NEG_INFINITY, f64::max))
-}
-
-/// Expansion coefficients of the bins of one axis (0 along, 1 across).
+/// Factors of the bins of one axis (0 along, 1 across): `row` fills `degrees` values for a bin at
+/// each of some distances (bandwidths) from the centres of cells.
 fn axis<E: Element>(
     layout: &Layout,
     axis: usize,
     (centers, std): (&[f64], f64),
-    q: usize,
+    (degrees, row): (usize, impl Fn(&[f64], &mut [f64])),
     range: Range,
 ) -> Axis<E> {
     let (mut factors, mut starts, mut bands) = (Vec::new(), Vec::new(), Vec::new());
@@ -171,14 +92,53 @@ fn axis<E: Element>(
         for center in group {
             at.clear();
             at.extend(layout.centers[axis][first..last].iter().map(|line| (center - line) / std));
-            rows.resize(at.len() * q, 0.0);
-            coefficients_of(CpuLevel::detect(), &at, layout.half[axis] / std, q, &mut rows);
+            rows.resize(at.len() * degrees, 0.0);
+            row(&at, &mut rows);
             factors.extend(rows.iter().map(|c| E::of(if c.abs() < least { 0.0 } else { c * lift })));
         }
-        let idle = (GROUP - group.len()) * (last - first) * q;
+        let idle = (GROUP - group.len()) * (last - first) * degrees;
         factors.resize(factors.len() + idle, E::default());
     }
     Axis { factors, starts, bands }
+}
+
+/// Bins along each axis of the layout (along, across), with the bandwidth.
+struct Lines<'a> {
+    layout: &'a Layout,
+    axes: Vec<(&'a [f64], f64)>,
+    range: Range,
+}
+
+impl Lines<'_> {
+    /// The expansion below total degree `q`.
+    fn expansion<E: Element>(&self, q: usize) -> Expansion<E> {
+        let along = |at: usize| {
+            let half = self.layout.half[at] / self.axes[at].1;
+            let row = |u: &[f64], out: &mut [f64]| coefficients_of(CpuLevel::detect(), u, half, q, out);
+            axis(self.layout, at, self.axes[at], (q, row), self.range)
+        };
+        self.with(q, along)
+    }
+
+    /// The single term that bounds an expansion's error.
+    fn error<E: Element>(&self) -> Expansion<E> {
+        let row = |u: &[f64], out: &mut [f64]| {
+            out.iter_mut().zip(u).for_each(|(to, u)| *to = (-0.5 * (u / SPREAD).powi(2)).exp());
+        };
+        self.with(1, |at| axis(self.layout, at, self.axes[at], (1, row), self.range))
+    }
+
+    fn with<E>(&self, q: usize, axis: impl Fn(usize) -> Axis<E>) -> Expansion<E> {
+        let two = self.axes.len() == 2;
+        let degrees = if two { q } else { 1 };
+        Expansion {
+            q,
+            terms: (0..degrees).flat_map(|b| (0..q - b).map(move |a| [a as u32, b as u32])).collect(),
+            firsts: (0..degrees).map(|b| (0..b).map(|b| q - b).sum()).collect(),
+            along: axis(0),
+            across: two.then(|| axis(1)),
+        }
+    }
 }
 
 /// `T_a` of every spike along one axis, `[cell][degree][spike]`, rows padded with zeros.
@@ -207,12 +167,12 @@ fn spike_polynomials<E: Element>(
     table
 }
 
-/// Makes the tables for degrees below `q`.
+/// Makes the tables for degrees below `q`, and below `certified` for rows that prove it enough.
 pub(super) fn moments<E: Element>(
     spikes: &EncodingSpikes<'_>,
     bins: &PlaceBins<'_>,
     bandwidths: &Bandwidths<'_>,
-    (mut layout, q): (Layout, usize),
+    (mut layout, q, certified): (Layout, usize, Option<usize>),
     range: Range,
 ) -> Moments<E> {
     let mut values = 0;
@@ -222,15 +182,13 @@ pub(super) fn moments<E: Element>(
     }
     let two = spikes.axes == 2;
     let sources = if two { vec![layout.first_axis, 1 - layout.first_axis] } else { vec![0] };
-    let one = |at: usize| {
-        let source = sources[at];
-        axis(&layout, at, (bins.axes[source], bandwidths.position[source]), q, range)
-    };
-    let (along, across) = (one(0), two.then(|| one(1)));
+    let axes = sources.iter().map(|at| (bins.axes[*at], bandwidths.position[*at])).collect();
+    let lines = Lines { layout: &layout, axes, range };
+    let certify =
+        |below| Certified { expansion: lines.expansion(below), error: lines.error(), floors: Vec::new() };
+    // Tables and buffers are those of the full expansion.
+    let (full, certified) = (lines.expansion(q), certified.filter(|below| *below < q).map(certify));
     let polynomials = (0..sources.len()).map(|at| spike_polynomials(&layout, at, (spikes, q))).collect();
-    let degrees = if two { q } else { 1 };
-    let terms = (0..degrees).flat_map(|b| (0..q - b).map(move |a| [a as u32, b as u32])).collect();
-    let firsts = (0..degrees).map(|b| (0..b).map(|b| q - b).sum()).collect();
     let across_bins = if two { bins.axes[sources[1]].len().next_multiple_of(GROUP) } else { 1 };
     let mut wanted = vec![Vec::new(); bins.axes[sources[0]].len()];
     let mut slots = Vec::with_capacity(bins.interior.len());
@@ -246,20 +204,7 @@ pub(super) fn moments<E: Element>(
     }
     let reached = wanted.chunks(GROUP).map(|bins| bins.iter().any(|groups| !groups.is_empty())).collect();
     let Layout { cells, rows, .. } = layout;
-    Moments {
-        q,
-        terms,
-        firsts,
-        cells,
-        rows,
-        polynomials,
-        along,
-        across,
-        wanted,
-        reached,
-        slots,
-        boxes: Vec::new(),
-    }
+    Moments { full, certified, cells, rows, polynomials, wanted, reached, slots, boxes: Vec::new() }
 }
 
 impl<E: Element> Moments<E> {
@@ -275,29 +220,38 @@ impl<E: Element> Moments<E> {
     }
 }
 
+impl<E> Expansion<E> {
+    /// Values between the two stages: `[bin along][row][degree across]`.
+    pub(super) fn fields(&self, rows: usize) -> usize {
+        let degrees = if self.across.is_some() { self.q } else { 0 };
+        self.along.bands.len() * GROUP * rows * degrees
+    }
+
+    /// Values of both axes.
+    fn factors(&self) -> usize {
+        self.along.factors.len() + self.across.as_ref().map_or(0, |axis| axis.factors.len())
+    }
+}
+
 impl<E> Moments<E> {
     /// Rows of sums a block computes.
     pub(super) fn slots(&self) -> usize {
-        let along = self.along.bands.len() * GROUP;
-        along * self.across.as_ref().map_or(1, |axis| axis.bands.len() * GROUP)
+        let along = self.full.along.bands.len() * GROUP;
+        along * self.full.across.as_ref().map_or(1, |axis| axis.bands.len() * GROUP)
     }
 
     /// Moments of the fullest row of cells.
     pub(super) fn row_moments(&self) -> usize {
-        self.rows.iter().map(|(first, last)| last - first).max().unwrap_or(0) * self.terms.len()
-    }
-
-    /// Values between the two stages: `[bin along][row][degree across]`.
-    pub(super) fn fields(&self) -> usize {
-        let degrees = if self.across.is_some() { self.q } else { 0 };
-        self.along.bands.len() * GROUP * self.rows.len() * degrees
+        let most = self.rows.iter().map(|(first, last)| last - first).max().unwrap_or(0);
+        most * self.full.terms.len()
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let across = self.across.as_ref().map_or(0, |axis| axis.factors.len());
+        let certified =
+            self.certified.as_ref().map_or(0, |c| c.expansion.factors() + c.error.factors() + c.floors.len());
         let spikes: usize = self.polynomials.iter().map(Vec::len).sum();
-        (self.along.factors.len() + across + spikes) * size_of::<E>()
+        (self.full.factors() + certified + spikes) * size_of::<E>()
             + self.cells.len() * size_of::<Cell>()
             + self.boxes.len() * 8
             + (self.slots.len() + self.wanted.len() * 8) * 4

@@ -6,6 +6,7 @@
 //! pairs left out can together add at most the stated share of it.
 
 use super::moments::Moments;
+use super::simd::Pass;
 use super::{Bandwidths, EncodingSpikes, PlaceBins};
 use crate::kernels::simd::Element;
 
@@ -79,12 +80,18 @@ impl<E> Tables<E> {
         }
     }
 
-    /// Values per lane between weights and sums: moments of a row, fields.
-    pub(super) fn between(&self) -> (usize, usize) {
+    /// The expansions of position cells, where there are some.
+    pub(super) fn moments(&self) -> Option<&Moments<E>> {
         match &self.scheme {
-            Scheme::Direct(_) => (0, 0),
-            Scheme::Moments(moments) => (moments.row_moments(), moments.fields()),
+            Scheme::Direct(_) => None,
+            Scheme::Moments(moments) => Some(moments),
         }
+    }
+
+    /// The pass that rows are tried with first.
+    pub(super) fn first_pass(&self) -> Pass {
+        let certified = self.moments().is_some_and(|moments| moments.certified.is_some());
+        if certified { Pass::Certified } else { Pass::Full }
     }
 
     /// Bytes held.
@@ -97,6 +104,18 @@ impl<E> Tables<E> {
             Scheme::Moments(moments) => moments.bytes(),
         };
         (self.marks.len() + self.positions.len()) * size_of::<E>() + scheme
+    }
+}
+
+impl<E: Element> Tables<E> {
+    /// Tells the floor of log intensities to what is certified; `log_scale` is what the logarithm of a
+    /// sum lacks, per interior bin.
+    pub(super) fn floor(&mut self, floor_ln: f64, log_scale: &[f64]) {
+        if let Scheme::Moments(moments) = &mut self.scheme
+            && let Some(certified) = &mut moments.certified
+        {
+            certified.floors = log_scale.iter().map(|scale| E::of(floor_ln - scale)).collect();
+        }
     }
 }
 

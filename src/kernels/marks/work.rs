@@ -1,6 +1,7 @@
 //! Working memory of a block of decoding spikes.
 
 use super::boxes::push_box;
+use super::moments::Moments;
 use super::tables::{GROUP, TILE, Tables};
 use crate::kernels::simd::Element;
 
@@ -62,8 +63,18 @@ pub(super) struct Work<E> {
     pub(super) moments: Buffer<E>,
     /// `[bin along][row][degree across][lane]`.
     pub(super) fields: Buffer<E>,
+    /// The same for the bound of errors, without degrees.
+    pub(super) error_fields: Buffer<E>,
     /// Sums `[slot][lane]`.
     pub(super) sums: Buffer<E>,
+    /// Bounds of the errors of the sums, likewise.
+    pub(super) errors: Buffer<E>,
+    /// Logarithm of the largest ratio of bound and sum (or floor) over the bins, `[lane]`.
+    pub(super) excess: Buffer<E>,
+    /// Which of the rows asked for the block holds, by lane.
+    pub(super) rows: Vec<usize>,
+    /// Rows that were not certified and wait for a block.
+    pub(super) again: Vec<usize>,
 }
 
 impl<E> Default for Work<E> {
@@ -75,17 +86,28 @@ impl<E> Default for Work<E> {
             strip: Buffer::default(),
             moments: Buffer::default(),
             fields: Buffer::default(),
+            error_fields: Buffer::default(),
             sums: Buffer::default(),
+            errors: Buffer::default(),
+            excess: Buffer::default(),
+            rows: Vec::new(),
+            again: Vec::new(),
         }
     }
 }
 
 impl<E: Element> Work<E> {
     /// Values of the buffers in their order, for `lanes` lanes and `slots` rows of sums.
-    fn lengths(tables: &Tables<E>, lanes: usize, slots: usize) -> [usize; 6] {
-        let (moments, fields) = tables.between();
-        let spikes = (tables.width + tables.axes) * lanes;
-        [spikes, TILE * lanes, GROUP * TILE, moments * lanes, fields * lanes, slots * lanes]
+    fn lengths(tables: &Tables<E>, lanes: usize, slots: usize) -> [usize; 9] {
+        let (moments, certified) = (tables.moments(), tables.moments().and_then(|m| m.certified.as_ref()));
+        let rows = moments.map_or(0, |moments| moments.rows.len());
+        let row_moments = moments.map_or(0, Moments::row_moments);
+        let fields = moments.map_or(0, |moments| moments.full.fields(rows));
+        let (error_fields, errors) = certified.map_or((0, 0), |c| (c.error.fields(rows), slots));
+        let spikes = tables.width + tables.axes;
+        let by_lane = [spikes, TILE, row_moments, fields, error_fields, slots, errors].map(|n| n * lanes);
+        let [spikes, weights, moments, fields, error_fields, sums, errors] = by_lane;
+        [spikes, weights, GROUP * TILE, moments, fields, error_fields, sums, errors, lanes]
     }
 
     /// Bytes that a block of `lanes` lanes takes.
@@ -96,10 +118,14 @@ impl<E: Element> Work<E> {
     /// Makes room for `lanes` lanes; allocates only when it grows.
     pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
         let lengths = Self::lengths(tables, lanes, slots);
-        let Work { spikes, weights, strip, moments, fields, sums, .. } = self;
-        for (buffer, length) in [spikes, weights, strip, moments, fields, sums].into_iter().zip(lengths) {
+        let Work { spikes, weights, strip, moments, fields, error_fields, sums, errors, excess, .. } = self;
+        let buffers = [spikes, weights, strip, moments, fields, error_fields, sums, errors, excess];
+        for (buffer, length) in buffers.into_iter().zip(lengths) {
             buffer.fit(length);
         }
+        self.rows.reserve(lanes);
+        // Rows are computed again as soon as they fill a block.
+        self.again.reserve(2 * lanes);
     }
 
     /// Notes the box of the decoding marks in the first `used` of `lanes` lanes.
@@ -113,6 +139,8 @@ impl<E: Element> Work<E> {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
-        first + self.moments.bytes() + self.fields.bytes() + self.sums.bytes()
+        let between = self.moments.bytes() + self.fields.bytes() + self.error_fields.bytes();
+        let rows = (self.rows.capacity() + self.again.capacity()) * size_of::<usize>();
+        first + between + self.sums.bytes() + self.errors.bytes() + self.excess.bytes() + rows
     }
 }

@@ -73,8 +73,8 @@ fn of<E: Number>(tables: &Tables<E>, bins: usize) -> Needs {
     let (moments, fields) = match &tables.scheme {
         Scheme::Direct(_) => (0, 0),
         Scheme::Moments(m) => {
-            let degrees = if m.across.is_some() { m.q } else { 1 };
-            (m.cells.len() * m.terms.len(), m.along.bands.len() * GROUP * m.rows.len() * degrees)
+            let degrees = if m.full.across.is_some() { m.full.q } else { 1 };
+            (m.cells.len() * m.full.terms.len(), m.full.along.bands.len() * GROUP * m.rows.len() * degrees)
         }
     };
     let (numbers, index) = upload::lengths(tables, bins);

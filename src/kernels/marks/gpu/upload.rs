@@ -26,7 +26,7 @@ pub(super) fn lengths<E: Number>(tables: &Tables<E>, bins: usize) -> (usize, usi
     let (numbers, index) = match &tables.scheme {
         Scheme::Direct(direct) => (direct.factors.iter().map(Vec::len).sum(), 0),
         Scheme::Moments(moments) => {
-            let axes = || std::iter::once(&moments.along).chain(&moments.across);
+            let axes = || std::iter::once(&moments.full.along).chain(&moments.full.across);
             let factors: usize = axes().map(|axis| axis.factors.len()).sum();
             let polynomials: usize = moments.polynomials.iter().map(Vec::len).sum();
             let groups: usize = axes().map(|axis| axis.bands.len()).sum();
@@ -73,13 +73,13 @@ impl Uploads {
     }
 
     fn moments<E: Number>(&mut self, moments: &Moments<E>) {
-        let across_bins = moments.across.as_ref().map_or(0, |axis| axis.bands.len() * GROUP);
+        let across_bins = moments.full.across.as_ref().map_or(0, |axis| axis.bands.len() * GROUP);
         self.params = MarksParams {
-            degrees: moments.q as u32,
-            terms: moments.terms.len() as u32,
+            degrees: moments.full.q as u32,
+            terms: moments.full.terms.len() as u32,
             cells: moments.cells.len() as u32,
             lines: moments.rows.len() as u32,
-            along: (moments.along.bands.len() * GROUP) as u32,
+            along: (moments.full.along.bands.len() * GROUP) as u32,
             across: across_bins as u32,
             ..self.params
         };
@@ -89,8 +89,8 @@ impl Uploads {
             self.index.push([cell.first, cell.count, cell.values, cell.column].map(|v| v as u32));
         }
         self.index.extend(moments.rows.iter().map(|(first, end)| [*first as u32, *end as u32, 0, 0]));
-        self.params.along_factors = self.axis(&moments.along);
-        self.params.across_factors = moments.across.as_ref().map_or(0, |axis| self.axis(axis));
+        self.params.along_factors = self.axis(&moments.full.along);
+        self.params.across_factors = moments.full.across.as_ref().map_or(0, |axis| self.axis(axis));
         let width = across_bins.max(1) as u32;
         self.index.extend(moments.slots.iter().map(|slot| [slot / width, slot % width, 0, 0]));
     }

@@ -5,7 +5,8 @@ mod coefficients;
 mod product;
 
 use super::boxes::{PIECE, apart};
-use super::moments::{Axis, Cell, Moments};
+use super::layout::Cell;
+use super::moments::{Axis, Expansion, Moments};
 use super::tables::{Direct, GROUP, PAD, Scheme, TILE, Tables};
 use super::work::Work;
 use crate::backend::CpuLevel;
@@ -41,12 +42,12 @@ unsafe fn direct_sums<R: Real, const V: usize>(
     }
 }
 
-/// Moments of one cell: `[term][lane]`.
+/// Moments of one cell for each of `terms`: `[term][lane]`.
 #[inline(always)]
 unsafe fn cell_moments<R: Real, const V: usize>(
     tables: &Tables<R::Element>,
     moments: &Moments<R::Element>,
-    cell: &Cell,
+    (cell, terms): (&Cell, &[[u32; 2]]),
     work: &mut Work<R::Element>,
     out: *mut R::Element,
 ) {
@@ -71,7 +72,7 @@ unsafe fn cell_moments<R: Real, const V: usize>(
             project_pairs::<R, V>(
                 (work.weights.as_ptr(), count),
                 &rows[..moments.polynomials.len()],
-                &moments.terms,
+                terms,
                 work.strip.as_mut_ptr(),
                 (begin, out),
             );
@@ -81,24 +82,26 @@ unsafe fn cell_moments<R: Real, const V: usize>(
     }
     if begin {
         // SAFETY: the cell's moments are a row of V registers for each term.
-        unsafe { out.write_bytes(0, moments.terms.len() * V * R::N) };
+        unsafe { out.write_bytes(0, terms.len() * V * R::N) };
     }
 }
 
-/// Contracts the moments of one row of cells along it: for each degree across, values at the bins.
+/// Contracts the moments of one row of cells (`terms` for each) along it: for each degree across,
+/// values at the bins.
 #[inline(always)]
 unsafe fn contract_row<R: Real, const V: usize>(
     moments: &Moments<R::Element>,
-    row: usize,
+    expansion: &Expansion<R::Element>,
+    (row, terms): (usize, usize),
     from: *const R::Element,
     to: *mut R::Element,
 ) {
-    let (q, degrees, terms) = (moments.q, moments.firsts.len(), moments.terms.len());
-    let Axis { factors, starts, bands } = &moments.along;
+    let (q, degrees) = (expansion.q, expansion.firsts.len());
+    let Axis { factors, starts, bands } = &expansion.along;
     let cells = &moments.cells[moments.rows[row].0..moments.rows[row].1];
     // Degrees across outside of groups of bins: the moments of one degree stay in the first cache
     // while all groups read them.
-    for (b, term) in moments.firsts.iter().enumerate() {
+    for (b, term) in expansion.firsts.iter().enumerate() {
         for (group, (first, last)) in bands.iter().enumerate() {
             if !moments.reached[group] {
                 continue;
@@ -129,11 +132,10 @@ unsafe fn contract_row<R: Real, const V: usize>(
 #[inline(always)]
 unsafe fn contract_rows<R: Real, const V: usize>(
     moments: &Moments<R::Element>,
-    across: &Axis<R::Element>,
+    (across, q): (&Axis<R::Element>, usize),
     from: *const R::Element,
     to: *mut R::Element,
 ) {
-    let q = moments.q;
     for (bin, groups) in moments.wanted.iter().enumerate() {
         for group in groups {
             let (first, last) = across.bands[*group];
@@ -156,46 +158,95 @@ unsafe fn contract_rows<R: Real, const V: usize>(
     }
 }
 
-/// Sums by moments.
+/// Sums by moments; where rows are to be certified, by fewer of them, with the bounds of their errors.
 #[inline(always)]
 unsafe fn moment_sums<R: Real, const V: usize>(
     tables: &Tables<R::Element>,
     moments: &Moments<R::Element>,
+    pass: Pass,
     work: &mut Work<R::Element>,
 ) {
+    let certified = moments.certified.as_ref().filter(|_| pass == Pass::Certified);
+    let expansion = certified.map_or(&moments.full, |certified| &certified.expansion);
+    let (terms, count) = (expansion.terms.as_slice(), expansion.terms.len());
     // SAFETY: the caller fitted the work to these tables.
     unsafe {
         for (row, (first, last)) in moments.rows.iter().enumerate() {
             for (at, cell) in moments.cells[*first..*last].iter().enumerate() {
-                let out = work.moments.as_mut_ptr().add(at * moments.terms.len() * V * R::N);
-                cell_moments::<R, V>(tables, moments, cell, work, out);
+                let out = work.moments.as_mut_ptr().add(at * count * V * R::N);
+                cell_moments::<R, V>(tables, moments, (cell, terms), work, out);
             }
-            let to = if moments.across.is_some() { &mut work.fields } else { &mut work.sums };
-            contract_row::<R, V>(moments, row, work.moments.as_ptr(), to.as_mut_ptr());
+            let from = work.moments.as_ptr();
+            let to = if expansion.across.is_some() { &mut work.fields } else { &mut work.sums };
+            contract_row::<R, V>(moments, expansion, (row, count), from, to.as_mut_ptr());
+            if let Some(certified) = certified {
+                let error = &certified.error;
+                let to = if error.across.is_some() { &mut work.error_fields } else { &mut work.errors };
+                contract_row::<R, V>(moments, error, (row, count), from, to.as_mut_ptr());
+            }
         }
-        if let Some(across) = &moments.across {
-            contract_rows::<R, V>(moments, across, work.fields.as_ptr(), work.sums.as_mut_ptr());
+        if let Some(across) = &expansion.across {
+            let (from, to) = (work.fields.as_ptr(), work.sums.as_mut_ptr());
+            contract_rows::<R, V>(moments, (across, expansion.q), from, to);
+        }
+        if let Some(across) = certified.and_then(|certified| certified.error.across.as_ref()) {
+            let (from, to) = (work.error_fields.as_ptr(), work.errors.as_mut_ptr());
+            contract_rows::<R, V>(moments, (across, 1), from, to);
         }
     }
 }
 
-/// Sums of one block, then their logarithms in place.
+/// Logarithms in place.
+#[inline(always)]
+unsafe fn logarithms<R: Real>(sums: &mut [R::Element]) {
+    // SAFETY: whole registers.
+    unsafe {
+        let tiny = R::splat(R::Element::TINY);
+        for sums in sums.chunks_exact_mut(R::N) {
+            R::load(sums.as_ptr()).max(tiny).ln().store(sums.as_mut_ptr());
+        }
+    }
+}
+
+/// Sums of one block, and what bounds their errors, then their logarithms in place.
 #[inline(always)]
 unsafe fn block<R: Real, const V: usize>(
     tables: &Tables<R::Element>,
-    slots: usize,
+    (slots, pass): (usize, Pass),
     work: &mut Work<R::Element>,
 ) {
     // SAFETY: the caller fitted the work for V registers of lanes.
     unsafe {
         match &tables.scheme {
             Scheme::Direct(direct) => direct_sums::<R, V>(tables, direct, work),
-            Scheme::Moments(moments) => moment_sums::<R, V>(tables, moments, work),
+            Scheme::Moments(moments) => moment_sums::<R, V>(tables, moments, pass, work),
         }
-        let tiny = R::splat(R::Element::TINY);
-        let sums = work.sums.as_mut_ptr();
-        for at in (0..slots * V * R::N).step_by(R::N) {
-            R::load(sums.add(at)).max(tiny).ln().store(sums.add(at));
+        logarithms::<R>(&mut work.sums[..slots * V * R::N]);
+        if let (Pass::Certified, Some(moments)) = (pass, tables.moments()) {
+            logarithms::<R>(&mut work.errors[..slots * V * R::N]);
+            excess::<R, V>(moments, work);
+        }
+    }
+}
+
+/// The largest distance of a bound's logarithm from that of its sum, or of the floor, over the bins.
+#[inline(always)]
+unsafe fn excess<R: Real, const V: usize>(moments: &Moments<R::Element>, work: &mut Work<R::Element>) {
+    let floors = moments.certified.as_ref().map_or(&[][..], |certified| &certified.floors);
+    let (sums, errors) = (work.sums.as_ptr(), work.errors.as_ptr());
+    // SAFETY: the caller fitted the work for V registers of lanes at every slot.
+    unsafe {
+        let mut worst = [R::splat(R::Element::of(f64::NEG_INFINITY)); V];
+        for (slot, floor) in moments.slots.iter().zip(floors) {
+            let floor = R::splat(*floor);
+            for (v, worst) in worst.iter_mut().enumerate() {
+                let at = (*slot as usize * V + v) * R::N;
+                let over = R::load(errors.add(at)).sub(R::load(sums.add(at)).max(floor));
+                *worst = over.max(*worst);
+            }
+        }
+        for (v, worst) in worst.into_iter().enumerate() {
+            worst.store(work.excess.as_mut_ptr().add(v * R::N));
         }
     }
 }
@@ -229,11 +280,20 @@ unsafe fn densities<R: Real, const V: usize>(tables: &Tables<R::Element>, work: 
     }
 }
 
+/// Which expansion a block takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Fewer terms, with bounds of the errors.
+    Certified,
+    /// Enough for every spike.
+    Full,
+}
+
 /// What a block is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Asked {
     /// Logarithms of the sums at this many slots.
-    Bins(usize),
+    Bins(usize, Pass),
     /// Sums at the spikes' own positions.
     OwnPositions,
 }
@@ -258,9 +318,9 @@ unsafe fn any_block<R: Real>(
     // SAFETY: the caller fitted the work for this many registers.
     unsafe {
         match (asked, registers) {
-            (Asked::Bins(slots), 1) => block::<R, 1>(tables, slots, work),
-            (Asked::Bins(slots), _) if R::REGISTERS >= 32 => block::<R, 4>(tables, slots, work),
-            (Asked::Bins(slots), _) => block::<R, 2>(tables, slots, work),
+            (Asked::Bins(slots, pass), 1) => block::<R, 1>(tables, (slots, pass), work),
+            (Asked::Bins(slots, pass), _) if R::REGISTERS >= 32 => block::<R, 4>(tables, (slots, pass), work),
+            (Asked::Bins(slots, pass), _) => block::<R, 2>(tables, (slots, pass), work),
             (Asked::OwnPositions, 1) => densities::<R, 1>(tables, work),
             (Asked::OwnPositions, _) if R::REGISTERS >= 32 => densities::<R, 4>(tables, work),
             (Asked::OwnPositions, _) => densities::<R, 2>(tables, work),
