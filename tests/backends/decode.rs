@@ -61,6 +61,7 @@ impl Electrode {
             let ceiling = spikes.len() as f64;
             let choice = Choice {
                 method,
+                certificate: None,
                 precision,
                 cost: 1e6,
                 bound: 1e-6,

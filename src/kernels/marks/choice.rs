@@ -3,7 +3,7 @@
 use super::certificate::{Certificate, Trial};
 use super::errors::ErrorTable;
 use super::expansion::{CELLS, MOST_TERMS};
-use super::layout::{Layout, extent, first_axis, reach};
+use super::layout::{Lines, extent, first_axis, reach};
 use super::observed::observed_error;
 use super::tables::{GROUP, Range};
 use super::{Bandwidths, EncodingSpikes, Method, PlaceBins, Precision};
@@ -112,20 +112,20 @@ impl Counts {
         cut: f64,
     ) -> Self {
         let first = first_axis(bins);
-        let layout = Layout::new(spikes, bandwidths, cell, first);
+        let lines = Lines::new(spikes, bandwidths, cell, first);
         let axes = if spikes.axes == 2 { vec![first, 1 - first] } else { vec![0] };
         // Bins (whole groups of them) that each line of cells reaches.
         let reached = |at: usize| {
-            let mut bins_of = vec![0.0; layout.centers[at].len()];
+            let mut bins_of = vec![0.0; lines.centers[at].len()];
             let far = reach(cut) * bandwidths.position[axes[at]];
             for group in bins.axes[axes[at]].chunks(GROUP) {
-                let (from, to) = layout.band(at, extent(group), far);
+                let (from, to) = lines.band(at, extent(group), far);
                 bins_of[from..to].iter_mut().for_each(|bins| *bins += GROUP as f64);
             }
             bins_of
         };
         let along = reached(0);
-        let cells = layout.cells.iter().map(|cell| along[cell.column] + OVERHEAD).sum();
+        let cells = lines.columns().map(|column| along[column] + OVERHEAD).sum();
         let per_degree = if axes.len() == 2 {
             bins.axes[first].len() as f64 * reached(1).iter().sum::<f64>()
         } else {

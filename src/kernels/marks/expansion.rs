@@ -10,8 +10,21 @@ use std::sync::OnceLock;
 /// Highest `q` that is ever tried.
 pub(super) const MOST_TERMS: usize = 16;
 /// Sides of cells that are tried, in bandwidths.
-pub(super) const CELLS: [f64; 9] =
-    [1.0, 1.0 / 1.25, 1.0 / 1.5, 1.0 / 2.0, 1.0 / 2.5, 1.0 / 3.0, 1.0 / 4.0, 1.0 / 5.0, 1.0 / 6.0];
+pub(super) const CELLS: [f64; 13] = [
+    1.0,
+    1.0 / 1.1,
+    1.0 / 1.25,
+    1.0 / 1.35,
+    1.0 / 1.5,
+    1.0 / 1.7,
+    1.0 / 1.9,
+    1.0 / 2.1,
+    1.0 / 2.5,
+    1.0 / 3.0,
+    1.0 / 4.0,
+    1.0 / 5.0,
+    1.0 / 6.0,
+];
 
 /// The `q` Chebyshev nodes and the cosines that turn values there into coefficients.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::boxes::{BOXED, PIECE, by_marks};
-use super::layout::{Layout, first_axis};
+use super::layout::{Layout, Lines, first_axis};
 use super::moments::moments;
 pub use super::rows::Floored;
 use super::rows::turn;
@@ -252,7 +252,7 @@ fn prepare<E: Element>(
             ((0..spikes.len()).collect(), Scheme::Direct(direct(spikes, bins, bandwidths, range)))
         }
         Method::Moments { cell, terms_below } => {
-            let mut layout = Layout::new(spikes, bandwidths, cell, first_axis(bins));
+            let mut layout = Layout::new(Lines::new(spikes, bandwidths, cell, first_axis(bins)));
             if spikes.width >= BOXED {
                 for cell in &layout.cells {
                     let mine = &mut layout.order[cell.first..cell.first + cell.count];

@@ -2,7 +2,6 @@
 
 use super::boxes::{PIECE, push_box};
 use super::certificate::SPREAD;
-use super::expansion::polynomials;
 use super::layout::{Cell, Layout, extent, reach};
 use super::simd::coefficients_of;
 use super::tables::{GROUP, PAD, Range};
@@ -58,8 +57,9 @@ pub(super) struct Moments<E> {
     pub(super) cells: Vec<Cell>,
     /// Cells of each occupied row.
     pub(super) rows: Vec<(usize, usize)>,
-    /// `[cell][degree][spike]` along, then across.
-    pub(super) polynomials: Vec<Vec<E>>,
+    /// Offset of every spike from the centre of its cell, in half sides: `[axis][spike]` in cell order,
+    /// along, then across.
+    pub(super) offsets: Vec<Vec<E>>,
     /// Groups of bins across that hold an interior bin, for each bin along (one axis: whether the
     /// bin's own group does, as an empty or a one-element list).
     pub(super) wanted: Vec<Vec<usize>>,
@@ -86,12 +86,12 @@ fn axis<E: Element>(
     let least = (-range.cut - 30.0).exp2();
     let lift = f64::from(range.lift).exp2();
     for group in centers.chunks(GROUP) {
-        let (first, last) = layout.band(axis, extent(group), reach(range.cut) * std);
+        let (first, last) = layout.lines.band(axis, extent(group), reach(range.cut) * std);
         starts.push(factors.len());
         bands.push((first, last));
         for center in group {
             at.clear();
-            at.extend(layout.centers[axis][first..last].iter().map(|line| (center - line) / std));
+            at.extend(layout.lines.centers[axis][first..last].iter().map(|line| (center - line) / std));
             rows.resize(at.len() * degrees, 0.0);
             row(&at, &mut rows);
             factors.extend(rows.iter().map(|c| E::of(if c.abs() < least { 0.0 } else { c * lift })));
@@ -103,17 +103,17 @@ fn axis<E: Element>(
 }
 
 /// Bins along each axis of the layout (along, across), with the bandwidth.
-struct Lines<'a> {
+struct Targets<'a> {
     layout: &'a Layout,
     axes: Vec<(&'a [f64], f64)>,
     range: Range,
 }
 
-impl Lines<'_> {
+impl Targets<'_> {
     /// The expansion below total degree `q`.
     fn expansion<E: Element>(&self, q: usize) -> Expansion<E> {
         let along = |at: usize| {
-            let half = self.layout.half[at] / self.axes[at].1;
+            let half = self.layout.lines.half[at] / self.axes[at].1;
             let row = |u: &[f64], out: &mut [f64]| coefficients_of(CpuLevel::detect(), u, half, q, out);
             axis(self.layout, at, self.axes[at], (q, row), self.range)
         };
@@ -141,30 +141,22 @@ impl Lines<'_> {
     }
 }
 
-/// `T_a` of every spike along one axis, `[cell][degree][spike]`, rows padded with zeros.
-fn spike_polynomials<E: Element>(
-    layout: &Layout,
-    axis: usize,
-    (spikes, q): (&EncodingSpikes<'_>, usize),
-) -> Vec<E> {
-    let end = layout.cells.last().map_or(0, |cell| cell.values + q * cell.count.next_multiple_of(PAD));
-    let mut table = vec![E::default(); end];
-    let mut row = vec![0.0; q];
-    let source = if axis == 0 { layout.first_axis } else { 1 - layout.first_axis };
-    for (r, (first, last)) in layout.rows.iter().enumerate() {
+/// Where every spike lies in its cell along one axis (0 along, 1 across), in cell order.
+fn offsets<E: Element>(layout: &Layout, axis: usize, spikes: &EncodingSpikes<'_>) -> Vec<E> {
+    let lines = &layout.lines;
+    let source = if axis == 0 { lines.first_axis } else { 1 - lines.first_axis };
+    let mut offsets = Vec::with_capacity(spikes.len() + PAD);
+    for (row, (first, last)) in layout.rows.iter().enumerate() {
         for cell in &layout.cells[*first..*last] {
-            let line = if axis == 0 { cell.column } else { r };
-            let stride = cell.count.next_multiple_of(PAD);
-            for (i, spike) in layout.order[cell.first..cell.first + cell.count].iter().enumerate() {
-                let x = spikes.positions[spike * spikes.axes + source];
-                polynomials((x - layout.centers[axis][line]) / layout.half[axis], &mut row);
-                for (a, value) in row.iter().enumerate() {
-                    table[cell.values + a * stride + i] = E::of(*value);
-                }
-            }
+            let center = lines.centers[axis][if axis == 0 { cell.column } else { row }];
+            let mine = &layout.order[cell.first..cell.first + cell.count];
+            let place = |spike: &usize| spikes.positions[spike * spikes.axes + source];
+            offsets.extend(mine.iter().map(|spike| E::of((place(spike) - center) / lines.half[axis])));
         }
     }
-    table
+    // The last register may be read as a whole.
+    offsets.resize(spikes.len() + PAD, E::default());
+    offsets
 }
 
 /// Makes the tables for degrees below `q`, and below `certified` for rows that prove it enough.
@@ -172,23 +164,18 @@ pub(super) fn moments<E: Element>(
     spikes: &EncodingSpikes<'_>,
     bins: &PlaceBins<'_>,
     bandwidths: &Bandwidths<'_>,
-    (mut layout, q, certified): (Layout, usize, Option<usize>),
+    (layout, q, certified): (Layout, usize, Option<usize>),
     range: Range,
 ) -> Moments<E> {
-    let mut values = 0;
-    for cell in &mut layout.cells {
-        cell.values = values;
-        values += q * cell.count.next_multiple_of(PAD);
-    }
     let two = spikes.axes == 2;
-    let sources = if two { vec![layout.first_axis, 1 - layout.first_axis] } else { vec![0] };
+    let sources = if two { vec![layout.lines.first_axis, 1 - layout.lines.first_axis] } else { vec![0] };
     let axes = sources.iter().map(|at| (bins.axes[*at], bandwidths.position[*at])).collect();
-    let lines = Lines { layout: &layout, axes, range };
+    let targets = Targets { layout: &layout, axes, range };
     let certify =
-        |below| Certified { expansion: lines.expansion(below), error: lines.error(), floors: Vec::new() };
+        |below| Certified { expansion: targets.expansion(below), error: targets.error(), floors: Vec::new() };
     // Tables and buffers are those of the full expansion.
-    let (full, certified) = (lines.expansion(q), certified.filter(|below| *below < q).map(certify));
-    let polynomials = (0..sources.len()).map(|at| spike_polynomials(&layout, at, (spikes, q))).collect();
+    let (full, certified) = (targets.expansion(q), certified.filter(|below| *below < q).map(certify));
+    let offsets = (0..sources.len()).map(|at| offsets(&layout, at, spikes)).collect();
     let across_bins = if two { bins.axes[sources[1]].len().next_multiple_of(GROUP) } else { 1 };
     let mut wanted = vec![Vec::new(); bins.axes[sources[0]].len()];
     let mut slots = Vec::with_capacity(bins.interior.len());
@@ -204,7 +191,7 @@ pub(super) fn moments<E: Element>(
     }
     let reached = wanted.chunks(GROUP).map(|bins| bins.iter().any(|groups| !groups.is_empty())).collect();
     let Layout { cells, rows, .. } = layout;
-    Moments { full, certified, cells, rows, polynomials, wanted, reached, slots, boxes: Vec::new() }
+    Moments { full, certified, cells, rows, offsets, wanted, reached, slots, boxes: Vec::new() }
 }
 
 impl<E: Element> Moments<E> {
@@ -250,7 +237,7 @@ impl<E> Moments<E> {
     pub(super) fn bytes(&self) -> usize {
         let certified =
             self.certified.as_ref().map_or(0, |c| c.expansion.factors() + c.error.factors() + c.floors.len());
-        let spikes: usize = self.polynomials.iter().map(Vec::len).sum();
+        let spikes: usize = self.offsets.iter().map(Vec::len).sum();
         (self.full.factors() + certified + spikes) * size_of::<E>()
             + self.cells.len() * size_of::<Cell>()
             + self.boxes.len() * 8

@@ -3,16 +3,11 @@
 use super::Intensity;
 use super::arithmetic::Arithmetic;
 use super::boxes::BOXED;
-use super::simd::{Asked, Pass};
+use super::simd::{Asked, Found, MOST_LANES, Pass, finish};
 use super::tables::{Scaling, Tables};
 use super::work::Work;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::Element;
-
-/// Bins that are scaled and turned at a time.
-const NEAR: usize = 32;
-/// Decoding spikes of the widest block.
-const MOST_LANES: usize = 64;
 
 /// How much of what was computed lies on the floor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -124,46 +119,18 @@ impl Intensity {
             let put_off = rows.iter().zip(&certified).filter(|(_, certified)| !**certified);
             work.again.extend(put_off.map(|(row, _)| row));
         }
-        let floored = self.finish(tables, (&work.sums, all), (&rows, &certified), out);
+        let found = Found {
+            tables,
+            sums: &work.sums,
+            lanes: all,
+            rows: &rows,
+            certified: &certified,
+            log_scale: &self.log_scale,
+            floor_ln: self.floor_ln,
+        };
+        let floored = finish(level, &found, out);
         work.rows = rows;
         floored
-    }
-
-    /// Scales, floors and turns certified `sums` (`[slot][lane]`) into their `rows` of `out`
-    /// (`[spike, bin]`).
-    fn finish<E: Element, T: Element>(
-        &self,
-        tables: &Tables<E>,
-        (sums, lanes): (&[E], usize),
-        (rows, certified): (&[usize], &[bool; MOST_LANES]),
-        out: &mut [T],
-    ) -> Floored {
-        let (bins, floor) = (self.bins(), T::of(self.floor_ln));
-        assert!(lanes <= MOST_LANES);
-        let mut near = [T::default(); NEAR * MOST_LANES];
-        let mut low = [0_u32; MOST_LANES];
-        let mine = || rows.iter().enumerate().filter(|(lane, _)| certified[*lane]);
-        // A few bins of all spikes at a time: they stay in the first cache until they are turned.
-        for first in (0..bins).step_by(NEAR) {
-            let here = first..(first + NEAR).min(bins);
-            for (bin, near) in here.clone().zip(near.chunks_exact_mut(lanes)) {
-                let (sums, scale) = (&sums[tables.slot(bin) * lanes..][..lanes], self.log_scale[bin]);
-                for ((sum, to), low) in sums.iter().zip(near).zip(&mut low) {
-                    let value = sum.wide() + scale;
-                    let value = if value > self.floor_ln { T::of(value) } else { floor };
-                    *to = value;
-                    *low += u32::from(value <= floor);
-                }
-            }
-            for (lane, row) in mine() {
-                let row = &mut out[row * bins..(row + 1) * bins];
-                for (to, from) in row[here.clone()].iter_mut().zip(near[lane..].iter().step_by(lanes)) {
-                    *to = *from;
-                }
-            }
-        }
-        let low = || mine().map(|(lane, _)| low[lane] as usize);
-        Floored { values: low().sum(), spikes: low().filter(|low| *low == bins).count() }
     }
 }
 

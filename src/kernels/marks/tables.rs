@@ -15,6 +15,8 @@ use crate::kernels::simd::Element;
 pub(super) const TILE: usize = 64;
 /// Rows of values by spike are padded to this many, the lanes of the widest register.
 pub(super) const PAD: usize = 16;
+/// Pairs of rows whose products are made before their sums: they stay in the first cache.
+pub(super) const PAIRS: usize = 6 * GROUP;
 /// Broadcast values per pass: 6 x 4 registers of 32 or 6 x 2 of 16.
 pub(super) const GROUP: usize = 6;
 

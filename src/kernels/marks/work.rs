@@ -2,7 +2,7 @@
 
 use super::boxes::push_box;
 use super::moments::Moments;
-use super::tables::{GROUP, TILE, Tables};
+use super::tables::{PAIRS, TILE, Tables};
 use crate::kernels::simd::Element;
 
 /// Numbers on a 64-byte boundary: a register that straddles cache lines costs two accesses.
@@ -57,7 +57,9 @@ pub(super) struct Work<E> {
     pub(super) bounds: Vec<f64>,
     /// `[spike of the tile][lane]`.
     pub(super) weights: Buffer<E>,
-    /// `[value of the group][spike of the tile]`.
+    /// `[axis][degree][spike of the tile]`.
+    pub(super) polynomials: Buffer<E>,
+    /// `[pair of rows][spike of the tile]`.
     pub(super) strip: Buffer<E>,
     /// Moments of a row of cells `[cell][term][lane]`.
     pub(super) moments: Buffer<E>,
@@ -83,6 +85,7 @@ impl<E> Default for Work<E> {
             spikes: Buffer::default(),
             bounds: Vec::new(),
             weights: Buffer::default(),
+            polynomials: Buffer::default(),
             strip: Buffer::default(),
             moments: Buffer::default(),
             fields: Buffer::default(),
@@ -98,16 +101,18 @@ impl<E> Default for Work<E> {
 
 impl<E: Element> Work<E> {
     /// Values of the buffers in their order, for `lanes` lanes and `slots` rows of sums.
-    fn lengths(tables: &Tables<E>, lanes: usize, slots: usize) -> [usize; 9] {
-        let (moments, certified) = (tables.moments(), tables.moments().and_then(|m| m.certified.as_ref()));
-        let rows = moments.map_or(0, |moments| moments.rows.len());
-        let row_moments = moments.map_or(0, Moments::row_moments);
-        let fields = moments.map_or(0, |moments| moments.full.fields(rows));
+    fn lengths(tables: &Tables<E>, lanes: usize, slots: usize) -> [usize; 10] {
+        let (all, certified) = (tables.moments(), tables.moments().and_then(|m| m.certified.as_ref()));
+        let rows = all.map_or(0, |moments| moments.rows.len());
+        let row_moments = all.map_or(0, Moments::row_moments);
+        let fields = all.map_or(0, |moments| moments.full.fields(rows));
         let (error_fields, errors) = certified.map_or((0, 0), |c| (c.error.fields(rows), slots));
         let spikes = tables.width + tables.axes;
         let by_lane = [spikes, TILE, row_moments, fields, error_fields, slots, errors].map(|n| n * lanes);
         let [spikes, weights, moments, fields, error_fields, sums, errors] = by_lane;
-        [spikes, weights, GROUP * TILE, moments, fields, error_fields, sums, errors, lanes]
+        let polynomials = 2 * TILE * all.map_or(0, |moments| moments.full.q);
+        let strip = PAIRS * TILE;
+        [spikes, weights, polynomials, strip, moments, fields, error_fields, sums, errors, lanes]
     }
 
     /// Bytes that a block of `lanes` lanes takes.
@@ -118,8 +123,21 @@ impl<E: Element> Work<E> {
     /// Makes room for `lanes` lanes; allocates only when it grows.
     pub(super) fn fit(&mut self, tables: &Tables<E>, lanes: usize, slots: usize) {
         let lengths = Self::lengths(tables, lanes, slots);
-        let Work { spikes, weights, strip, moments, fields, error_fields, sums, errors, excess, .. } = self;
-        let buffers = [spikes, weights, strip, moments, fields, error_fields, sums, errors, excess];
+        let Work {
+            spikes,
+            weights,
+            polynomials,
+            strip,
+            moments,
+            fields,
+            error_fields,
+            sums,
+            errors,
+            excess,
+            ..
+        } = self;
+        let buffers =
+            [spikes, weights, polynomials, strip, moments, fields, error_fields, sums, errors, excess];
         for (buffer, length) in buffers.into_iter().zip(lengths) {
             buffer.fit(length);
         }
@@ -138,7 +156,8 @@ impl<E: Element> Work<E> {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let first = self.spikes.bytes() + self.weights.bytes() + self.strip.bytes();
+        let first =
+            self.spikes.bytes() + self.weights.bytes() + self.polynomials.bytes() + self.strip.bytes();
         let between = self.moments.bytes() + self.fields.bytes() + self.error_fields.bytes();
         let rows = (self.rows.capacity() + self.again.capacity()) * size_of::<usize>();
         first + between + self.sums.bytes() + self.errors.bytes() + self.excess.bytes() + rows

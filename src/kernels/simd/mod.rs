@@ -122,32 +122,32 @@ pub trait Lanes: Copy {
 /// The caller guarantees that the machine has `level` (see
 /// [`CpuLevel::detect`](crate::backend::CpuLevel::detect)) besides what the body asks.
 macro_rules! per_level {
-    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident $([$($of:ident: $bound:path),*])? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
-        $vis unsafe fn $name(level: $crate::backend::CpuLevel, $($arg: $ty),*) $(-> $ret)? {
+        $vis unsafe fn $name $(<$($of: $bound),*>)? (level: $crate::backend::CpuLevel, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             #[allow(clippy::too_many_arguments)]
-            unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+            unsafe fn avx2 $(<$($of: $bound),*>)? ($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: the features are enabled here; the rest is the caller's promise.
-                unsafe { $body::<$crate::kernels::simd::Avx2>($($arg),*) }
+                unsafe { $body::<$crate::kernels::simd::Avx2 $($(, $of)*)?>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")]
             #[allow(clippy::too_many_arguments)]
-            unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+            unsafe fn avx512 $(<$($of: $bound),*>)? ($($arg: $ty),*) $(-> $ret)? {
                 // SAFETY: the features are enabled here; the rest is the caller's promise.
-                unsafe { $body::<$crate::kernels::simd::Avx512>($($arg),*) }
+                unsafe { $body::<$crate::kernels::simd::Avx512 $($(, $of)*)?>($($arg),*) }
             }
             // SAFETY: the caller promises the level and what the body asks.
             unsafe {
                 match level {
                     #[cfg(target_arch = "x86_64")]
-                    $crate::backend::CpuLevel::Avx2 => avx2($($arg),*),
+                    $crate::backend::CpuLevel::Avx2 => avx2 $(::<$($of),*>)? ($($arg),*),
                     #[cfg(target_arch = "x86_64")]
-                    $crate::backend::CpuLevel::Avx512 => avx512($($arg),*),
-                    _ => $body::<$crate::kernels::simd::Portable>($($arg),*),
+                    $crate::backend::CpuLevel::Avx512 => avx512 $(::<$($of),*>)? ($($arg),*),
+                    _ => $body::<$crate::kernels::simd::Portable $($(, $of)*)?>($($arg),*),
                 }
             }
         }

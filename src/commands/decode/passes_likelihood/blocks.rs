@@ -9,7 +9,12 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-/// One block of spikes at work: `spikes` counts places in the order of the chunk.
+/// Shares of a thread: more, and all end at about the same time.
+const SHARES: usize = 8;
+/// Blocks of a share: rows that are not certified wait for a full block of them.
+const MOST_BLOCKS: usize = 16;
+
+/// Blocks of spikes at work: `spikes` counts places in the order of the chunk.
 struct Share<'a, T> {
     train: usize,
     /// Mark models of the train that have their turn, and over which bins.
@@ -46,6 +51,8 @@ impl Likelihood<'_> {
         (units, tables): (&[Unit], &[Intensity]),
         out: &mut [T],
     ) -> Result<()> {
+        let blocks = parts.iter().map(|part| part.spikes.len().div_ceil(BLOCK)).sum::<usize>();
+        let several = BLOCK * (blocks / (SHARES * rayon::current_num_threads())).clamp(1, MOST_BLOCKS);
         let mut shares = Vec::new();
         let mut rest = out;
         for (train, part) in parts.iter().enumerate() {
@@ -56,9 +63,11 @@ impl Likelihood<'_> {
             if mine.is_empty() {
                 continue;
             }
-            for (block, out) in all.chunks_mut(BLOCK * self.bins().max(1)).enumerate() {
-                let start = block * BLOCK;
-                let spikes = start..part.spikes.len().min(start + BLOCK);
+            // Units of some of the bins have a buffer of their own.
+            let spikes_of = if mine.len() == 1 { several } else { BLOCK };
+            for (share, out) in all.chunks_mut(spikes_of * self.bins().max(1)).enumerate() {
+                let start = share * spikes_of;
+                let spikes = start..part.spikes.len().min(start + spikes_of);
                 shares.push(Share {
                     train,
                     units: &units[mine.clone()],

@@ -3,8 +3,9 @@
 use super::number::Number;
 use super::params::MarksParams;
 use crate::kernels::marks::Intensity;
+use crate::kernels::marks::expansion::polynomials;
 use crate::kernels::marks::moments::{Axis, Moments};
-use crate::kernels::marks::tables::{Direct, GROUP, Scheme, Tables};
+use crate::kernels::marks::tables::{Direct, GROUP, PAD, Scheme, Tables};
 
 /// What goes up, kept from electrode to electrode.
 #[derive(Default)]
@@ -28,7 +29,8 @@ pub(super) fn lengths<E: Number>(tables: &Tables<E>, bins: usize) -> (usize, usi
         Scheme::Moments(moments) => {
             let axes = || std::iter::once(&moments.full.along).chain(&moments.full.across);
             let factors: usize = axes().map(|axis| axis.factors.len()).sum();
-            let polynomials: usize = moments.polynomials.iter().map(Vec::len).sum();
+            let padded: usize = moments.cells.iter().map(|cell| cell.count.next_multiple_of(PAD)).sum();
+            let polynomials = moments.offsets.len() * moments.full.q * padded;
             let groups: usize = axes().map(|axis| axis.bands.len()).sum();
             (factors + polynomials, moments.cells.len() + moments.rows.len() + groups)
         }
@@ -83,16 +85,36 @@ impl Uploads {
             across: across_bins as u32,
             ..self.params
         };
-        self.params.polynomials = self.append(&moments.polynomials[0]);
-        self.params.other_polynomials = moments.polynomials.get(1).map_or(0, |values| self.append(values));
+        self.params.polynomials = self.polynomials(moments, &moments.offsets[0]);
+        self.params.other_polynomials =
+            moments.offsets.get(1).map_or(0, |offsets| self.polynomials(moments, offsets));
+        let mut values = 0;
         for cell in &moments.cells {
-            self.index.push([cell.first, cell.count, cell.values, cell.column].map(|v| v as u32));
+            self.index.push([cell.first, cell.count, values, cell.column].map(|v| v as u32));
+            values += moments.full.q * cell.count.next_multiple_of(PAD);
         }
         self.index.extend(moments.rows.iter().map(|(first, end)| [*first as u32, *end as u32, 0, 0]));
         self.params.along_factors = self.axis(&moments.full.along);
         self.params.across_factors = moments.full.across.as_ref().map_or(0, |axis| self.axis(axis));
         let width = across_bins.max(1) as u32;
         self.index.extend(moments.slots.iter().map(|slot| [slot / width, slot % width, 0, 0]));
+    }
+
+    /// `T_a` of every spike, `[cell][degree][spike]`, rows padded with zeros.
+    fn polynomials<E: Number>(&mut self, moments: &Moments<E>, offsets: &[E]) -> u32 {
+        let (start, q) = (self.end::<E>(), moments.full.q);
+        let (mut rows, mut values) = (Vec::new(), vec![0.0; q]);
+        for cell in &moments.cells {
+            let padded = cell.count.next_multiple_of(PAD);
+            rows.clear();
+            rows.resize(q * padded, E::default());
+            for (i, z) in offsets[cell.first..cell.first + cell.count].iter().enumerate() {
+                polynomials(z.wide(), &mut values);
+                rows.iter_mut().skip(i).step_by(padded).zip(&values).for_each(|(to, t)| *to = E::of(*t));
+            }
+            self.append(&rows);
+        }
+        start
     }
 
     fn axis<E: Number>(&mut self, axis: &Axis<E>) -> u32 {

@@ -2,17 +2,19 @@
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
 mod coefficients;
+mod finish;
 mod product;
 
 use super::boxes::{PIECE, apart};
 use super::layout::Cell;
 use super::moments::{Axis, Expansion, Moments};
-use super::tables::{Direct, GROUP, PAD, Scheme, TILE, Tables};
+use super::tables::{Direct, GROUP, Scheme, TILE, Tables};
 use super::work::Work;
 use crate::backend::CpuLevel;
 use crate::kernels::simd::{Element, Level, Real, per_level};
 pub(super) use coefficients::coefficients_of;
-use product::{accumulate, add_squares, project_pairs, weigh};
+pub(super) use finish::{Found, MOST_LANES, finish};
+use product::{accumulate, add_squares, polynomials, project_pairs, weigh};
 
 /// Direct sums `[interior bin][lane]`.
 #[inline(always)]
@@ -42,16 +44,17 @@ unsafe fn direct_sums<R: Real, const V: usize>(
     }
 }
 
-/// Moments of one cell for each of `terms`: `[term][lane]`.
+/// Moments of one cell for each term of an expansion: `[term][lane]`.
 #[inline(always)]
 unsafe fn cell_moments<R: Real, const V: usize>(
     tables: &Tables<R::Element>,
     moments: &Moments<R::Element>,
-    (cell, terms): (&Cell, &[[u32; 2]]),
+    (cell, expansion): (&Cell, &Expansion<R::Element>),
     work: &mut Work<R::Element>,
     out: *mut R::Element,
 ) {
-    let (first, total, stride) = (cell.first, cell.count, cell.count.next_multiple_of(PAD));
+    let (first, total) = (cell.first, cell.count);
+    let (q, terms) = (expansion.q, &expansion.terms);
     let boxed = !moments.boxes.is_empty();
     let (step, size) = if boxed { (PIECE, 2 * tables.width) } else { (TILE, 0) };
     let (mut begin, mut at) = (true, 0);
@@ -62,16 +65,19 @@ unsafe fn cell_moments<R: Real, const V: usize>(
             at += count;
             continue;
         }
-        // SAFETY: the cell's polynomials hold `q` rows of `stride` values from `values` on.
+        // SAFETY: the offsets are padded to whole registers; the polynomials' buffer holds TILE values
+        // of every degree on each axis.
         unsafe {
             weigh::<R, V>(tables, first + at, count, work.spikes.as_ptr(), work.weights.as_mut_ptr());
-            let mut rows = [(moments.polynomials[0].as_ptr().add(cell.values + at), stride); 2];
-            if let Some(second) = moments.polynomials.get(1) {
-                rows[1].0 = second.as_ptr().add(cell.values + at);
+            let mut rows = [(work.polynomials.as_ptr(), TILE); 2];
+            for (axis, offsets) in moments.offsets.iter().enumerate() {
+                let to = work.polynomials.as_mut_ptr().add(axis * q * TILE);
+                polynomials::<R>((offsets.as_ptr().add(first + at), count), q, to);
+                rows[axis].0 = to.cast_const();
             }
             project_pairs::<R, V>(
                 (work.weights.as_ptr(), count),
-                &rows[..moments.polynomials.len()],
+                &rows[..moments.offsets.len()],
                 terms,
                 work.strip.as_mut_ptr(),
                 (begin, out),
@@ -168,13 +174,13 @@ unsafe fn moment_sums<R: Real, const V: usize>(
 ) {
     let certified = moments.certified.as_ref().filter(|_| pass == Pass::Certified);
     let expansion = certified.map_or(&moments.full, |certified| &certified.expansion);
-    let (terms, count) = (expansion.terms.as_slice(), expansion.terms.len());
+    let count = expansion.terms.len();
     // SAFETY: the caller fitted the work to these tables.
     unsafe {
         for (row, (first, last)) in moments.rows.iter().enumerate() {
             for (at, cell) in moments.cells[*first..*last].iter().enumerate() {
                 let out = work.moments.as_mut_ptr().add(at * count * V * R::N);
-                cell_moments::<R, V>(tables, moments, (cell, terms), work, out);
+                cell_moments::<R, V>(tables, moments, (cell, expansion), work, out);
             }
             let from = work.moments.as_ptr();
             let to = if expansion.across.is_some() { &mut work.fields } else { &mut work.sums };

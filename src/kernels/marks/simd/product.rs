@@ -5,8 +5,8 @@
 //! cells, moments into fields, and fields into sums at bins.
 #![allow(unsafe_code)] // Pointers into tables and scratch whose sizes are checked where they are made.
 
-use crate::kernels::marks::tables::{GROUP, TILE, Tables};
-use crate::kernels::simd::Real;
+use crate::kernels::marks::tables::{PAIRS, TILE, Tables};
+use crate::kernels::simd::{Element, Real};
 
 /// Adds the squared distances of `V` registers of decoding spikes to one encoding spike.
 #[inline(always)]
@@ -118,32 +118,49 @@ unsafe fn project<R: Real, const V: usize, const K: usize>(
     }
 }
 
-/// `K` streams of values, `[k][spike]`: rows of a table, or products of rows of two.
+/// `T_0 .. T_{q-1}` of `count` offsets: `[degree][spike]`, rows of TILE. Made anew for every block, from
+/// one number instead of `q` that would come from memory.
 #[inline(always)]
-unsafe fn streams<R: Real, const K: usize>(
-    tables: &[(*const R::Element, usize)],
-    pairs: &[[u32; 2]],
-    count: usize,
-    strip: *mut R::Element,
-) -> [*const R::Element; K] {
-    // SAFETY: rows are padded to whole registers (`PAD`); the strip has K rows of TILE.
+pub(super) unsafe fn polynomials<R: Real>(
+    (offsets, count): (*const R::Element, usize),
+    q: usize,
+    to: *mut R::Element,
+) {
+    // SAFETY: offsets are padded to whole registers (`PAD`); `to` has `q` rows of TILE.
     unsafe {
-        let (table, stride) = tables[0];
-        let first: [_; K] = std::array::from_fn(|k| table.wrapping_add(pairs[k][0] as usize * stride));
-        let Some((table, stride)) = tables.get(1) else { return first };
-        let second: [_; K] = std::array::from_fn(|k| table.wrapping_add(pairs[k][1] as usize * stride));
-        // One loop for all rows: each end of a loop costs a wrong guess of its length.
         for i in (0..count).step_by(R::N) {
-            for k in 0..K {
-                let product = R::load(first[k].add(i)).mul(R::load(second[k].add(i)));
-                product.store(strip.add(k * TILE + i));
+            let z = R::load(offsets.add(i));
+            let twice = z.add(z);
+            let (mut before, mut here) = (z, R::splat(R::Element::of(1.0)));
+            for a in 0..q {
+                here.store(to.add(a * TILE + i));
+                (before, here) = (here, twice.mul(here).sub(before));
             }
         }
-        std::array::from_fn(|k| strip.wrapping_add(k * TILE).cast_const())
     }
 }
 
-/// Projects one tile of weights on all `pairs`.
+/// Products of the rows of two tables, `[pair][spike]`.
+#[inline(always)]
+unsafe fn products<R: Real>(
+    tables: [(*const R::Element, usize); 2],
+    pairs: &[[u32; 2]],
+    count: usize,
+    strip: *mut R::Element,
+) {
+    // SAFETY: rows are padded to whole registers (`PAD`); the strip has a row of TILE for each pair.
+    unsafe {
+        for (k, pair) in pairs.iter().enumerate() {
+            let row = |at: usize| tables[at].0.wrapping_add(pair[at] as usize * tables[at].1);
+            let (first, second, to) = (row(0), row(1), strip.add(k * TILE));
+            for i in (0..count).step_by(R::N) {
+                R::load(first.add(i)).mul(R::load(second.add(i))).store(to.add(i));
+            }
+        }
+    }
+}
+
+/// Projects one tile of weights on all `pairs`: on rows of the table, or on products of rows of two.
 #[inline(always)]
 pub(super) unsafe fn project_pairs<R: Real, const V: usize>(
     (weights, count): (*const R::Element, usize),
@@ -154,22 +171,34 @@ pub(super) unsafe fn project_pairs<R: Real, const V: usize>(
 ) {
     // SAFETY: the parts' own contracts; `out` has a row of V registers per pair.
     unsafe {
-        macro_rules! group {
-            ($k:literal, $pairs:expr, $at:expr) => {{
-                let values = streams::<R, $k>(tables, $pairs, count, strip);
-                project::<R, V, $k>(weights, count, values, begin, out.add($at * V * R::N));
-            }};
-        }
-        let (sixes, rest) = pairs.split_at(pairs.len() / GROUP * GROUP);
-        for (at, pairs) in sixes.chunks_exact(GROUP).enumerate() {
-            group!(6, pairs, at * GROUP);
-        }
-        let (threes, ones) = rest.split_at(rest.len() / 3 * 3);
-        if !threes.is_empty() {
-            group!(3, threes, sixes.len());
-        }
-        for (at, pair) in ones.chunks_exact(1).enumerate() {
-            group!(1, pair, sixes.len() + threes.len() + at);
+        for (chunk, pairs) in pairs.chunks(PAIRS).enumerate() {
+            let out = out.add(chunk * PAIRS * V * R::N);
+            if let [first, second] = *tables {
+                products::<R>([first, second], pairs, count, strip);
+            }
+            let row = |k: usize| match *tables {
+                [(table, stride)] => table.wrapping_add(pairs[k][0] as usize * stride),
+                _ => strip.wrapping_add(k * TILE).cast_const(),
+            };
+            macro_rules! group {
+                ($k:literal, $at:expr) => {{
+                    let values: [_; $k] = std::array::from_fn(|k| row($at + k));
+                    project::<R, V, $k>(weights, count, values, begin, out.add($at * V * R::N));
+                }};
+            }
+            let mut at = 0;
+            while at + 6 <= pairs.len() {
+                group!(6, at);
+                at += 6;
+            }
+            if at + 3 <= pairs.len() {
+                group!(3, at);
+                at += 3;
+            }
+            while at < pairs.len() {
+                group!(1, at);
+                at += 1;
+            }
         }
     }
 }
