@@ -64,6 +64,7 @@ impl Electrode {
                 certificate: None,
                 precision,
                 cost: 1e6,
+                full_cost: 1e6,
                 bound: 1e-6,
                 cut: 1e-7,
                 ceiling_ln: -1.0 + ceiling.ln() + bandwidths.ln_peak(),

@@ -24,14 +24,14 @@ pub fn fit(prepared: &Prepared, threads: usize) -> Fit {
         return Fit::Not("the direct factors of an electrode are cut to fit in memory".into());
     }
     let counts = decoding.spikes.iter().map(|spikes| spikes.rows.len());
-    let flop = marks.flop(counts.clone());
+    let (flop, on_device) = (marks.flop(counts.clone()), marks.device_flop(counts.clone()));
     let spikes: usize = counts.sum();
     let widest = prepared.session.trains.iter().map(|train| train.width).max().unwrap_or(0);
     let cells = (decoding.time.len() * prepared.model.bins()) as f64;
     let work = Work {
         transfer: 8.0 * cells + 4.0 * (spikes * widest) as f64 + marks.bytes() as f64,
         touched: 16.0 * cells + 8.0 * (spikes * prepared.model.bins()) as f64,
-        flop_f32: MORE * flop,
+        flop_f32: MORE * on_device,
         flop_f64: 0.0,
         cpu_s: flop / (CPU_FLOP * threads.max(1) as f64),
     };

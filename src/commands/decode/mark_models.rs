@@ -173,6 +173,11 @@ impl MarkModels {
         self.choices.iter().zip(spikes).map(|(choice, spikes)| 2.0 * choice.cost * spikes as f64).sum()
     }
 
+    /// The same on a device, which computes every row with all terms.
+    pub fn device_flop(&self, spikes: impl Iterator<Item = usize>) -> f64 {
+        self.choices.iter().zip(spikes).map(|(choice, spikes)| 2.0 * choice.full_cost * spikes as f64).sum()
+    }
+
     /// Units that are in memory together, where tables may take `room` bytes at a time; a unit
     /// larger than that stands alone.
     pub fn turns(&self, room: u64) -> Vec<Range<usize>> {

@@ -40,6 +40,8 @@ pub struct Choice {
     pub precision: Precision,
     /// Multiply-adds (or slots of one) per decoding spike, as far as can be told before it is seen.
     pub cost: f64,
+    /// The same of a row with all terms.
+    pub full_cost: f64,
     /// Guaranteed largest error of `ln lambda` after the floor, besides rounding.
     pub bound: f64,
     /// Share of the floor that kernels left out as too small may add up to.
@@ -64,6 +66,9 @@ const SMALL: f64 = 2e5;
 const LARGE: f64 = 5e5;
 /// Share of the marks tried that fewer terms must certify.
 const ENOUGH: f64 = 0.9;
+/// What a row takes that is computed again, over what it would take alone: blocks of such rows are
+/// not all full.
+const AGAIN: f64 = 1.5;
 /// Bits in double precision: far below any floor.
 const DOUBLE_CUT: f64 = 300.0;
 
@@ -168,6 +173,7 @@ pub fn choose(
         certificate: None,
         precision,
         cost: weights + count * bins.interior.len() as f64,
+        full_cost: weights + count * bins.interior.len() as f64,
         bound: 0.0,
         cut: CUT,
         ceiling_ln: highest + count.max(1.0).ln() + bandwidths.ln_peak(),
@@ -228,6 +234,7 @@ impl Search<'_> {
             method: Method::Moments { cell: CELLS[cell], terms_below: q },
             bound: 2.0 * self.table(cell, q).worst(ratio) + self.direct.bound,
             cost: self.counts[cell].full(q),
+            full_cost: self.counts[cell].full(q),
             ..self.direct
         }
     }
@@ -263,7 +270,7 @@ impl Search<'_> {
         let full = self.with(cell, all);
         let choices = (few..=(few + 1).min(all - 1)).map(|q| {
             let certificate = of(q);
-            let cost = counts.certified(q) + (1.0 - certificate.share) * full.cost;
+            let cost = counts.certified(q) + AGAIN * (1.0 - certificate.share) * full.cost;
             Choice {
                 certificate: Some(certificate),
                 cost,

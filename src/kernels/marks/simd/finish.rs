@@ -32,13 +32,13 @@ pub(in crate::kernels::marks) struct Found<'a, E> {
 unsafe fn body<L: Lanes, E: Element, T: Element>(found: &Found<'_, E>, out: &mut [T]) -> Floored {
     let (bins, lanes, floor_ln) = (found.log_scale.len(), found.lanes, found.floor_ln);
     let floor = T::of(floor_ln);
-    let mut near = [T::default(); NEAR * MOST_LANES];
+    let mut near = [[T::default(); MOST_LANES]; NEAR];
     let mut low = [0_u32; MOST_LANES];
     let mine = || found.rows.iter().enumerate().filter(|(lane, _)| found.certified[*lane]);
     // A few bins of all spikes at a time: they stay in the first cache until they are turned.
     for first in (0..bins).step_by(NEAR) {
         let here = first..(first + NEAR).min(bins);
-        for (bin, near) in here.clone().zip(near.chunks_exact_mut(lanes)) {
+        for (bin, near) in here.clone().zip(&mut near) {
             let (sums, scale) =
                 (&found.sums[found.tables.slot(bin) * lanes..][..lanes], found.log_scale[bin]);
             for ((sum, to), low) in sums.iter().zip(near).zip(&mut low) {
@@ -50,8 +50,9 @@ unsafe fn body<L: Lanes, E: Element, T: Element>(found: &Found<'_, E>, out: &mut
         }
         for (lane, row) in mine() {
             let row = &mut out[row * bins..(row + 1) * bins];
-            for (to, from) in row[here.clone()].iter_mut().zip(near[lane..].iter().step_by(lanes)) {
-                *to = *from;
+            for (to, lanes) in row[here.clone()].iter_mut().zip(&near) {
+                // Below MOST_LANES, as its mask tells the compiler.
+                *to = lanes[lane & (MOST_LANES - 1)];
             }
         }
     }
