@@ -28,6 +28,7 @@ pub(in crate::kernels::marks) struct Found<'a, E> {
     pub(in crate::kernels::marks) floor_ln: f64,
 }
 
+#[allow(clippy::extra_unused_type_parameters)] // The level tells what the loops are compiled for.
 #[inline(always)]
 unsafe fn body<L: Lanes, E: Element, T: Element>(found: &Found<'_, E>, out: &mut [T]) -> Floored {
     let (bins, lanes, floor_ln) = (found.log_scale.len(), found.lanes, found.floor_ln);
