@@ -31,6 +31,7 @@ mod moments;
 mod observed;
 mod rows;
 mod sample;
+mod search;
 mod simd;
 mod tables;
 mod work;
