@@ -39,8 +39,9 @@ mod work;
 pub use boxes::{BOXED, by_marks};
 pub use certificate::Certificate;
 pub use choice::{Accuracy, Choice, choose};
-pub use intensity::{Floored, Intensity, Scratch};
+pub use intensity::{Intensity, Scratch};
 pub use observed::observed_error;
+pub use rows::Floored;
 
 /// Encoding spikes of one electrode.
 #[derive(Debug, Clone, Copy)]

@@ -199,15 +199,16 @@ impl<'a> Search<'a> {
 }
 
 /// The least of `from..=to` that is `enough`, if the last is; what is enough stays so above. `near` is
-/// known to be enough, and not far from the least: each question costs milliseconds.
+/// likely to be enough, and not far from the least: each question costs milliseconds. What is returned
+/// was asked.
 fn least(
     (mut from, mut to): (usize, usize),
     near: Option<usize>,
     enough: impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let known = near.filter(|near| (from..=to).contains(near));
-    to = known.unwrap_or(to);
-    if to < from || (known.is_none() && !enough(to)) {
+    let likely = near.filter(|near| (from..=to).contains(near));
+    to = likely.unwrap_or(to);
+    if to < from || (likely.is_none() && !enough(to)) {
         return None;
     }
     // Down in steps that double, then by halves.
@@ -220,7 +221,7 @@ fn least(
             (from, step) = (ask + 1, to);
         }
     }
-    Some(to)
+    (likely != Some(to) || enough(to)).then_some(to)
 }
 
 #[cfg(test)]
@@ -240,5 +241,6 @@ mod tests {
             }
         }
         assert_eq!(least((5, 4), None, |_| true), None);
+        assert_eq!(least((2, 16), Some(7), |q| q >= 9), None, "a guess is not believed");
     }
 }

@@ -266,11 +266,16 @@ fn huge_marks_never_make_a_value_that_is_not_a_number() {
     electrode.marks[0] = 1e30;
     electrode.marks[3] = -1e38;
     for precision in [Precision::F32, Precision::F64] {
-        let intensity = electrode.prepare(electrode.choose(Accuracy::Direct, precision, FLOOR), FLOOR);
-        let mut out = vec![f64::NAN; 3 * electrode.interior.len()];
-        let marks = [1e300, -1e300, 1e30, 3.0, -1e38, 1e38];
-        intensity.log_intensity(CpuLevel::detect(), &marks, &mut out, &mut Scratch::default());
-        assert!(out.iter().all(|v| v.is_finite()));
+        let direct = electrode.choose(Accuracy::Direct, precision, FLOOR);
+        let method = Method::Moments { cell: 0.5, terms_below: 9 };
+        let certificate = Some(Certificate { terms_below: 6, share: 1.0, ln_excess: -10.0 });
+        for choice in [direct, Choice { method, certificate, ..direct }] {
+            let mut out = vec![f64::NAN; 3 * electrode.interior.len()];
+            let marks = [1e300, -1e300, 1e30, 3.0, -1e38, 1e38];
+            let intensity = electrode.prepare(choice, FLOOR);
+            intensity.log_intensity(CpuLevel::detect(), &marks, &mut out, &mut Scratch::default());
+            assert!(out.iter().all(|v| v.is_finite()));
+        }
     }
 }
 
